@@ -1,0 +1,180 @@
+/* principal: step 1, a counter in shared memory.
+ *
+ * The principal makes a shared memory segment and forks the secondary. It writes
+ * 1, 2, 3... into the segment, one number each interval; the secondary (secondary.c)
+ * looks once an interval. Nothing makes one wait for the other: numbers may be read
+ * twice or missed. At the end the secondary ends first, and the principal waits for it.
+ *
+ * Left out on purpose: any synchronisation (step 2).
+ */
+#include "clock.h"
+#include "journal.h"
+#include "options.h"
+#include "rundir.h"
+#include "secondary.h"
+#include "segment.h"
+#include "shared.h"
+#include "waiting.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: principal [-n ROUNDS] [-i INTERVAL_MS]\n"
+    "  -n ROUNDS       how many numbers to write (default 10)\n"
+    "  -i INTERVAL_MS  time between two of them (default 500)\n"
+    "  -h              this text\n"
+    "The run directory is $OSPS_DIR, or /tmp/osps-UID.\n";
+
+/* How long the secondary may take to end when it is told to. */
+enum { STOP_MS = 1000 };
+
+struct options {
+    int rounds;
+    int interval_ms;
+};
+
+/* What this process must give back, whichever way it ends: clean_up() reads it. */
+static struct rundir rundir = { .fd = -1, .lock_fd = -1, .alive_fd = -1 };
+static struct segment segment;
+static pid_t secondary_pid; /* 0 when there is none: not yet forked, or waited for */
+static pid_t principal_pid;
+static sigset_t signals;
+
+static struct options parse_options(int argc, char *argv[])
+{
+    struct options options = { .rounds = 10, .interval_ms = 500 };
+    int option;
+
+    options_open("principal", usage);
+    while ((option = getopt(argc, argv, ":hn:i:")) != -1)
+        switch (option) {
+        case 'n': options.rounds = (int)parse_number('n', optarg, 0, 1000000000); break;
+        case 'i': options.interval_ms = (int)parse_number('i', optarg, 0, 3600000); break;
+        case 'h': print_usage();
+        default: wrong_option(option);
+        }
+    expect_no_operand(argc, argv);
+    return options;
+}
+
+static void clean_up(void)
+{
+    /* exit(3) runs this in a child as well, where it would take the parent's things. */
+    if (getpid() != principal_pid)
+        return;
+    if (secondary_pid > 0) {
+        (void)kill(secondary_pid, SIGKILL);
+        (void)waitpid(secondary_pid, NULL, 0);
+    }
+    segment_remove(&segment);
+    rundir_release(&rundir);
+}
+
+static void set_up(void)
+{
+    principal_pid = getpid();
+    /* Before anything is made, so that no signal can end the process in between. */
+    if (block_signals(&signals) == -1)
+        die("block signals");
+    if (atexit(clean_up) != 0)
+        diex("register the clean-up: no memory");
+    if (rundir_take(&rundir, NULL) == -1)
+        diex("%s", rundir.problem);
+    if (segment_create(&segment, rundir.fd, sizeof(struct shared)) == -1)
+        die("make shared memory segment %s", segment.name);
+}
+
+static void start_secondary(int interval_ms)
+{
+    secondary_pid = fork();
+    if (secondary_pid == -1)
+        die("fork the secondary");
+    if (secondary_pid == 0) {
+        int status;
+
+        journal_set_role("secondary", 1);
+        status = secondary_run(segment.memory, &signals, interval_ms,
+                               principal_pid);
+        rundir_leave(&rundir);
+        exit(status);
+    }
+}
+
+/* Waits for the secondary, which has ended or is about to. Returns its wait status. */
+static int reap_secondary(void)
+{
+    int status;
+    pid_t pid = secondary_pid;
+
+    while (waitpid(pid, &status, 0) == -1)
+        if (errno != EINTR)
+            die("wait for secondary1[%ld]", (long)pid);
+    secondary_pid = 0;
+    if (WIFSIGNALED(status))
+        journal("reaped secondary1[%ld] signal %d", (long)pid, WTERMSIG(status));
+    else
+        journal("reaped secondary1[%ld] status %d", (long)pid, WEXITSTATUS(status));
+    return status;
+}
+
+/* Writes the numbers. Returns early when told to stop; does not return when the
+ * secondary dies before it is told to. */
+static void write_rounds(const struct options *options)
+{
+    struct shared *shared = segment.memory;
+
+    for (int round = 1; round <= options->rounds; round++) {
+        int signal_number;
+
+        atomic_store(&shared->counter, round);
+        journal_often("write %d", round);
+        signal_number = wait_for_signal(&signals, clock_ms() + options->interval_ms);
+        if (signal_number == -1)
+            die("wait for a signal");
+        if (signal_number == SIGCHLD) {
+            (void)reap_secondary();
+            diex("share the counter: the secondary ended before its time");
+        }
+        if (signal_number != 0)
+            return;
+    }
+}
+
+/* Asks the secondary to end, and makes it end if it does not. */
+static int stop_secondary(void)
+{
+    int64_t deadline_ms = clock_ms() + STOP_MS;
+    int signal_number;
+
+    /* SIGCONT: a stopped process gets no other signal before it goes on, but SIGKILL. */
+    if (kill(secondary_pid, SIGTERM) == -1 || kill(secondary_pid, SIGCONT) == -1)
+        die("signal secondary1[%ld]", (long)secondary_pid);
+    do
+        signal_number = wait_for_signal(&signals, deadline_ms);
+    while (signal_number > 0 && signal_number != SIGCHLD);
+    if (signal_number != SIGCHLD) {
+        warnx("stop secondary1[%ld]: no end after %d ms, killed", (long)secondary_pid, STOP_MS);
+        (void)kill(secondary_pid, SIGKILL);
+    }
+    return reap_secondary();
+}
+
+int main(int argc, char *argv[])
+{
+    struct options options = parse_options(argc, argv);
+    int status;
+
+    journal_open("principal", false);
+    set_up();
+    journal("start");
+    start_secondary(options.interval_ms);
+    write_rounds(&options);
+    status = stop_secondary();
+    journal("exit");
+    return status == 0 && !journal_is_lost() ? EXIT_SUCCESS : EXIT_FAILURE;
+}
