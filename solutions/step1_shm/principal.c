@@ -77,9 +77,11 @@ static void clean_up(void)
 
 static void set_up(void)
 {
+    static const int wanted[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, 0 };
+
     principal_pid = getpid();
     /* Before anything is made, so that no signal can end the process in between. */
-    if (block_signals(&signals) == -1)
+    if (block_signals(&signals, wanted) == -1)
         die("block signals");
     if (atexit(clean_up) != 0)
         diex("register the clean-up: no memory");

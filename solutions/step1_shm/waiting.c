@@ -5,15 +5,16 @@
 #include <errno.h>
 #include <stddef.h>
 
-int block_signals(sigset_t *signals)
+int block_signals(sigset_t *signals, const int numbers[])
 {
     struct sigaction defaults = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
 
-    if (sigemptyset(signals) == -1 || sigaddset(signals, SIGINT) == -1
-        || sigaddset(signals, SIGTERM) == -1 || sigaddset(signals, SIGHUP) == -1
-        || sigaddset(signals, SIGCHLD) == -1 || sigemptyset(&defaults.sa_mask) == -1
-        || sigaction(SIGCHLD, &defaults, NULL) == -1)
+    if (sigemptyset(signals) == -1 || sigemptyset(&defaults.sa_mask) == -1)
         return -1;
+    for (int i = 0; numbers[i] != 0; i++)
+        if (sigaddset(signals, numbers[i]) == -1
+            || sigaction(numbers[i], &defaults, NULL) == -1)
+            return -1;
     return sigprocmask(SIG_BLOCK, signals, NULL);
 }
 

@@ -10,10 +10,10 @@
 #include <signal.h>
 #include <stdint.h>
 
-/* Blocks SIGINT, SIGTERM, SIGHUP and SIGCHLD, stores them in `signals`, and gives
- * SIGCHLD its default action whatever the parent chose (an ignored SIGCHLD would
- * make waitpid(2) fail). Returns 0, or -1 with errno. Children inherit the mask. */
-int block_signals(sigset_t *signals);
+/* Blocks the signals in `numbers`, a list that ends with 0, and stores them in `signals`.
+ * Gives each its default action, whatever the parent chose: an ignored SIGCHLD would
+ * make waitpid(2) fail. Returns 0, or -1 with errno. Children inherit the mask. */
+int block_signals(sigset_t *signals, const int numbers[]);
 
 /* Waits for one of `signals` until `deadline_ms` (see clock.h).
  * Returns its number, 0 when the deadline has passed, or -1 with errno. */

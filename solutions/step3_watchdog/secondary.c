@@ -1,0 +1,106 @@
+/* secondary: answers the principal's ping, the watchdog's probe, and ends when told.
+ *
+ * Forked by the principal (policy `delegated`) or by the watchdog (`direct`). Wakes on a
+ * line in its dwtube, on a signal, and when the watchdog or the principal has ended. It
+ * speaks only when spoken to.
+ */
+#include "secondary.h"
+
+#include "fifo.h"
+#include "journal.h"
+#include "line.h"
+#include "server.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct channel channel = { -1, -1 };
+static struct line_reader reader;
+static int pongs;
+
+static void answer_ping(const char *line)
+{
+    if (strcmp(line, "ping") != 0)
+        diex("read its dwtube: '%s' is no ping", line);
+    if (line_write(channel.out, "pong") == -1)
+        die("write pong to its wdtube");
+    journal_often("pong %d", ++pongs);
+}
+
+/* Returns false when the pipe has ended. That is the principal's end, and ours. */
+static bool read_principal(void)
+{
+    char line[LINE_ROOM];
+    enum line_status status;
+
+    while ((status = line_read(&reader, line)) == LINE_READY)
+        answer_ping(line);
+    if (status == LINE_ERROR)
+        die("read its dwtube");
+    return status != LINE_END;
+}
+
+static int serve(const struct lab *lab, int number)
+{
+    enum { POLL_PRINCIPAL = SERVER_SLOTS, SLOTS };
+    struct pollfd wanted[SLOTS];
+
+    do {
+        server_watch(lab, wanted);
+        wanted[POLL_PRINCIPAL] = (struct pollfd){ .fd = channel.in, .events = POLLIN };
+        if (poll(wanted, SLOTS, -1) == -1) {
+            if (errno != EINTR)
+                die("wait for events");
+            continue;
+        }
+        if (wanted[POLL_PRINCIPAL].revents != 0 && !read_principal())
+            return EXIT_FAILURE;
+    } while (server_attend(lab, number, wanted));
+    return EXIT_SUCCESS;
+}
+
+static _Noreturn void become_secondary(struct lab *lab, int number, void (*shed)(void))
+{
+    static const int signals[] = { SIGUSR1, SIGTERM, 0 };
+    int status;
+
+    shed();
+    server_begin(lab, number, signals);
+    line_reader_open(&reader, channel.in);
+    status = serve(lab, number);
+    journal("exit");
+    signals_close();
+    channel_close(&channel);
+    lab_leave(lab);
+    exit(journal_is_lost() ? EXIT_FAILURE : status);
+}
+
+pid_t secondary_start(struct lab *lab, int number, pid_t group, void (*shed)(void))
+{
+    sigset_t before;
+    int fork_errno;
+    pid_t pid;
+
+    if (fifo_make_pair(lab->rundir.fd, number) == -1
+        || fifo_open_secondary_side(&channel, lab->rundir.fd, number) == -1)
+        return -1;
+    if (signals_hold(&before) == -1)
+        die("hold signals back");
+    pid = fork();
+    if (pid == 0) {
+        if (group != 0 && setpgid(0, group) == -1)
+            die("join the group of the principal");
+        become_secondary(lab, number, shed);
+    }
+    fork_errno = errno;
+    channel_close(&channel);
+    if (signals_let_go(&before) == -1)
+        die("let signals go");
+    errno = fork_errno;
+    return pid;
+}
