@@ -18,6 +18,9 @@
  * events told by journal_often(). */
 void journal_open(const char *role, bool quiet);
 
+/* Sends the journal to another descriptor than standard output; -1 for nowhere. */
+void journal_send_to(int fd);
+
 /* Changes the role, for a child after fork(2); number 0 is left out of the name. */
 void journal_set_role(const char *role, int number);
 

@@ -17,6 +17,7 @@ enum { LINE_SIZE = 4096 };
 
 static struct timespec started;
 static char role[32] = "main";
+static int output = STDOUT_FILENO;
 static bool quiet;
 static bool lost;
 
@@ -34,6 +35,11 @@ void journal_set_role(const char *name, int number)
         (void)snprintf(role, sizeof role, "%s", name);
     else
         (void)snprintf(role, sizeof role, "%s%d", name, number);
+}
+
+void journal_send_to(int fd)
+{
+    output = fd;
 }
 
 bool journal_is_lost(void)
@@ -98,7 +104,7 @@ static void write_event(const char *format, va_list arguments)
     size_t length = prefix > 0 ? (size_t)prefix : 0;
 
     append(line, &length, format, arguments);
-    if (write_once(STDOUT_FILENO, line, finish_line(line, length)) == -1 && !lost) {
+    if (output != -1 && write_once(output, line, finish_line(line, length)) == -1 && !lost) {
         lost = true;
         warn("write the journal");
         (void)raise(SIGTERM);

@@ -6,7 +6,6 @@
  */
 #include "secondary.h"
 
-#include "fifo.h"
 #include "journal.h"
 #include "line.h"
 #include "server.h"
@@ -17,9 +16,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static struct channel channel = { -1, -1 };
+static const struct channel *channel;
 static struct line_reader reader;
 static int pongs;
 
@@ -27,7 +25,7 @@ static void answer_ping(const char *line)
 {
     if (strcmp(line, "ping") != 0)
         diex("read its dwtube: '%s' is no ping", line);
-    if (line_write(channel.out, "pong") == -1)
+    if (line_write(channel->out, "pong") == -1)
         die("write pong to its wdtube");
     journal_often("pong %d", ++pongs);
 }
@@ -52,7 +50,7 @@ static int serve(const struct lab *lab, int number)
 
     do {
         server_watch(lab, wanted);
-        wanted[POLL_PRINCIPAL] = (struct pollfd){ .fd = channel.in, .events = POLLIN };
+        wanted[POLL_PRINCIPAL] = (struct pollfd){ .fd = channel->in, .events = POLLIN };
         if (poll(wanted, SLOTS, -1) == -1) {
             if (errno != EINTR)
                 die("wait for events");
@@ -64,43 +62,16 @@ static int serve(const struct lab *lab, int number)
     return EXIT_SUCCESS;
 }
 
-static _Noreturn void become_secondary(struct lab *lab, int number, void (*shed)(void))
+int secondary_run(struct lab *lab, int number, const struct channel *the_channel)
 {
     static const int signals[] = { SIGUSR1, SIGTERM, 0 };
     int status;
 
-    shed();
+    channel = the_channel;
     server_begin(lab, number, signals);
-    line_reader_open(&reader, channel.in);
+    line_reader_open(&reader, channel->in);
     status = serve(lab, number);
     journal("exit");
     signals_close();
-    channel_close(&channel);
-    lab_leave(lab);
-    exit(journal_is_lost() ? EXIT_FAILURE : status);
-}
-
-pid_t secondary_start(struct lab *lab, int number, pid_t group, void (*shed)(void))
-{
-    sigset_t before;
-    int fork_errno;
-    pid_t pid;
-
-    if (fifo_make_pair(lab->rundir.fd, number) == -1
-        || fifo_open_secondary_side(&channel, lab->rundir.fd, number) == -1)
-        return -1;
-    if (signals_hold(&before) == -1)
-        die("hold signals back");
-    pid = fork();
-    if (pid == 0) {
-        if (group != 0 && setpgid(0, group) == -1)
-            die("join the group of the principal");
-        become_secondary(lab, number, shed);
-    }
-    fork_errno = errno;
-    channel_close(&channel);
-    if (signals_let_go(&before) == -1)
-        die("let signals go");
-    errno = fork_errno;
-    return pid;
+    return journal_is_lost() ? EXIT_FAILURE : status;
 }

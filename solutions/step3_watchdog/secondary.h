@@ -1,12 +1,11 @@
 #ifndef SECONDARY_H
 #define SECONDARY_H
 
+#include "fifo.h"
 #include "lab.h"
 
-/* For the parent of the secondaries: makes new pipes for secondary `number`, which nobody
- * has written to, forks it, and puts it into the process group `group` (0: the parent's).
- * `shed` closes in the child what belongs to the parent alone.
- * Returns its pid, or -1 with errno. */
-pid_t secondary_start(struct lab *lab, int number, pid_t group, void (*shed)(void));
+/* The secondary's whole life, in a child that is still holding signals back; `channel` are
+ * its ends of the pipes. Returns the status to exit with. */
+int secondary_run(struct lab *lab, int number, const struct channel *channel);
 
 #endif

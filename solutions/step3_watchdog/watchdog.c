@@ -19,8 +19,8 @@
 #include "journal.h"
 #include "lab.h"
 #include "principal.h"
-#include "secondary.h"
 #include "signals.h"
+#include "start.h"
 #include "waiting.h"
 #include "watch.h"
 
@@ -79,9 +79,9 @@ static void start_principal(void)
     child_started(&children[PRINCIPAL], pid);
 }
 
-static void start_secondary(int number)
+static void start_own_secondary(int number)
 {
-    pid_t pid = secondary_start(&lab, number, principal_pid(), shed_nothing);
+    pid_t pid = start_secondary(&lab, number, principal_pid(), shed_nothing);
 
     if (pid == -1) {
         warn("start secondary%d", number);
@@ -103,7 +103,7 @@ static void start_due_servers(void)
         return;
     for (int number = 1; number <= lab.secondaries; number++)
         if (child_is_due(&children[number], clock_ms()))
-            start_secondary(number);
+            start_own_secondary(number);
 }
 
 /* Ending */

@@ -1,0 +1,224 @@
+#include "conn.h"
+
+#include "clock.h"
+#include "journal.h"
+#include "tcp.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    SILENCE_MS = 100, /* who has been silent longer may lose its place to another */
+    DRAIN_MS = 1000,  /* how long a client may take to close after the last word */
+    PAUSE_MS = 100    /* before the next try when no descriptor is left */
+};
+
+void conns_open(struct conns *conns, int listener)
+{
+    conns->listener = listener;
+    conns->pause_until_ms = 0;
+    conns->used = 0;
+    for (int i = 0; i < MAX_CONNS; i++)
+        conns->conn[i].state = CONN_FREE;
+}
+
+void conn_set_state(struct conn *conn, enum conn_state state)
+{
+    conn->state = state;
+    conn->since_ms = clock_ms();
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn->state == CONN_FREE)
+        return;
+    (void)close(conn->fd);
+    conn->state = CONN_FREE;
+}
+
+void conn_finish(struct conn *conn)
+{
+    if (shutdown(conn->fd, SHUT_WR) == -1)
+        conn_close(conn);
+    else
+        conn_set_state(conn, CONN_DRAINING);
+}
+
+void conn_refuse(struct conn *conn, const char *reason)
+{
+    if (line_write(conn->fd, "errtraitement %s", reason) == -1)
+        conn_close(conn);
+    else
+        conn_finish(conn);
+}
+
+static void drain(struct conn *conn)
+{
+    char bytes[4096];
+    ssize_t count = read(conn->fd, bytes, sizeof bytes);
+
+    if (count == 0 || (count == -1 && errno != EAGAIN && errno != EINTR))
+        conn_close(conn);
+}
+
+/* Who may lose its place: never served before ever served, then the longest silent. */
+static struct conn *find_silent(struct conns *conns)
+{
+    int64_t limit_ms = clock_ms() - SILENCE_MS;
+    struct conn *found = NULL;
+
+    for (int i = 0; i < MAX_CONNS; i++) {
+        struct conn *conn = &conns->conn[i];
+
+        if ((conn->state != CONN_READING && conn->state != CONN_DRAINING)
+            || conn->since_ms > limit_ms)
+            continue;
+        if (found == NULL || conn->was_served < found->was_served
+            || (conn->was_served == found->was_served && conn->since_ms < found->since_ms))
+            found = conn;
+    }
+    return found;
+}
+
+static struct conn *find_free(struct conns *conns)
+{
+    for (int i = 0; i < MAX_CONNS; i++)
+        if (conns->conn[i].state == CONN_FREE)
+            return &conns->conn[i];
+    return NULL;
+}
+
+/* If not, clients wait in the listen queue. */
+static bool has_room(struct conns *conns)
+{
+    return find_free(conns) != NULL || find_silent(conns) != NULL;
+}
+
+static void take_place(struct conns *conns, int fd)
+{
+    struct conn *conn = find_free(conns);
+
+    if (conn == NULL) {
+        conn = find_silent(conns);
+        conn_close(conn);
+    }
+    if (conns->used <= conn - conns->conn)
+        conns->used = (int)(conn - conns->conn) + 1;
+    conn->fd = fd;
+    conn->was_served = false;
+    line_reader_open(&conn->reader, fd);
+    conn_set_state(conn, CONN_READING);
+}
+
+/* No descriptor is left, perhaps. poll(2) would go on to say that a client is waiting, so
+ * it is not asked for a while; and one who is silent makes room. */
+static void pause_accepting(struct conns *conns)
+{
+    struct conn *silent = find_silent(conns);
+
+    warn("accept a client");
+    if (silent != NULL)
+        conn_close(silent);
+    conns->pause_until_ms = clock_ms() + PAUSE_MS;
+}
+
+static void accept_clients(struct conns *conns)
+{
+    while (has_room(conns)) {
+        int fd = accept(conns->listener, NULL, NULL);
+
+        if (fd == -1) {
+            /* Nobody is left, or who was has gone while it waited. */
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                pause_accepting(conns);
+            return;
+        }
+        if (tcp_set_nonblocking(fd) == -1) {
+            warn("set a client's connection to not block");
+            (void)close(fd);
+            return;
+        }
+        take_place(conns, fd);
+    }
+}
+
+static short events_of(const struct conn *conn)
+{
+    /* No more is read from a client that is waiting for us; if it has shut down its
+     * writing side, as nc does at the end of its input, it still wants its answer. */
+    return conn->state == CONN_READING || conn->state == CONN_DRAINING ? POLLIN : 0;
+}
+
+static bool has_line_waiting(const struct conn *conn)
+{
+    return conn->state == CONN_READING && line_is_waiting(&conn->reader);
+}
+
+static void wake_at(int64_t *wake_ms, int64_t moment_ms)
+{
+    if (moment_ms < *wake_ms)
+        *wake_ms = moment_ms;
+}
+
+int conns_watch(struct conns *conns, struct pollfd wanted[], int64_t *wake_ms)
+{
+    bool may_accept = clock_ms() >= conns->pause_until_ms;
+
+    if (!may_accept)
+        wake_at(wake_ms, conns->pause_until_ms);
+    if (may_accept && !has_room(conns)) {
+        may_accept = false;
+        wake_at(wake_ms, clock_ms() + SILENCE_MS);
+    }
+    wanted[0] = (struct pollfd){ .fd = may_accept ? conns->listener : -1, .events = POLLIN };
+    for (int i = 0; i < conns->used; i++) {
+        const struct conn *conn = &conns->conn[i];
+
+        wanted[1 + i] = (struct pollfd){ .fd = conn->state == CONN_FREE ? -1 : conn->fd,
+                                         .events = events_of(conn) };
+        if (conn->state == CONN_DRAINING)
+            wake_at(wake_ms, conn->since_ms + DRAIN_MS);
+        if (has_line_waiting(conn))
+            wake_at(wake_ms, 0);
+    }
+    return 1 + conns->used;
+}
+
+bool conns_is_readable(const struct conns *conns, const struct pollfd wanted[], int index)
+{
+    return conns->conn[index].state == CONN_READING
+        && (wanted[1 + index].revents != 0 || has_line_waiting(&conns->conn[index]));
+}
+
+bool conns_is_lost(const struct conns *conns, const struct pollfd wanted[], int index)
+{
+    const struct conn *conn = &conns->conn[index];
+
+    return (conn->state == CONN_WAITING || conn->state == CONN_WORKING)
+        && wanted[1 + index].revents != 0;
+}
+
+void conns_attend(struct conns *conns, const struct pollfd wanted[])
+{
+    int watched = conns->used;
+
+    for (int i = 0; i < watched; i++) {
+        struct conn *conn = &conns->conn[i];
+
+        if (conn->state == CONN_DRAINING && conn->since_ms + DRAIN_MS <= clock_ms())
+            conn_close(conn);
+        else if (conn->state == CONN_DRAINING && wanted[1 + i].revents != 0)
+            drain(conn);
+    }
+    while (conns->used > 0 && conns->conn[conns->used - 1].state == CONN_FREE)
+        conns->used--;
+    if (wanted[0].revents != 0)
+        accept_clients(conns);
+}
+
+void conns_close(struct conns *conns)
+{
+    for (int i = 0; i < MAX_CONNS; i++)
+        conn_close(&conns->conn[i]);
+}

@@ -1,0 +1,170 @@
+#include "rundir.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { REMNANTS_MS = 2000 };
+
+__attribute__((format(printf, 2, 3)))
+static int refuse(struct rundir *rundir, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(rundir->problem, sizeof rundir->problem, format, arguments);
+    va_end(arguments);
+    return -1;
+}
+
+static int refuse_errno(struct rundir *rundir, const char *what)
+{
+    return refuse(rundir, "%s %s: %s", what, rundir->path, strerror(errno));
+}
+
+/* The path, without the slashes at its end: "link/" would follow the link. */
+static const char *choose_path(const char *option, char path[], size_t size)
+{
+    const char *chosen = option != NULL ? option : getenv("OSPS_DIR");
+    size_t length;
+
+    if (chosen != NULL && *chosen != '\0')
+        length = (size_t)snprintf(path, size, "%s", chosen);
+    else
+        length = (size_t)snprintf(path, size, "/tmp/osps-%ld", (long)geteuid());
+    if (length >= size) {
+        errno = ENAMETOOLONG;
+        return NULL;
+    }
+    while (length > 1 && path[length - 1] == '/')
+        path[--length] = '\0';
+    return path;
+}
+
+static int check_directory(struct rundir *rundir)
+{
+    struct stat status;
+
+    if (fstat(rundir->fd, &status) == -1)
+        return refuse_errno(rundir, "look at run directory");
+    if (status.st_uid != geteuid())
+        return refuse(rundir, "run directory %s belongs to user %ld, not to you; "
+                      "choose another with -d or OSPS_DIR",
+                      rundir->path, (long)status.st_uid);
+    if ((status.st_mode & 077) != 0)
+        return refuse(rundir, "run directory %s lets others in (mode %03o, not 700); "
+                      "choose another with -d or OSPS_DIR",
+                      rundir->path, (unsigned)status.st_mode & 0777U);
+    return 0;
+}
+
+static int open_directory(struct rundir *rundir)
+{
+    struct stat status;
+
+    if (mkdir(rundir->path, 0700) == -1 && errno != EEXIST)
+        return refuse_errno(rundir, "make run directory");
+    rundir->fd = open(rundir->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (rundir->fd != -1)
+        return check_directory(rundir);
+    if (lstat(rundir->path, &status) == 0 && S_ISLNK(status.st_mode))
+        return refuse(rundir, "run directory %s is a symbolic link; name the directory itself",
+                      rundir->path);
+    return refuse_errno(rundir, "open run directory");
+}
+
+static int take_lock(struct rundir *rundir)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    rundir->lock_fd = openat(rundir->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    if (rundir->lock_fd == -1)
+        return refuse_errno(rundir, "open lock in run directory");
+    if (fcntl(rundir->lock_fd, F_SETLK, &lock) == 0)
+        return 0;
+    if (errno != EACCES && errno != EAGAIN)
+        return refuse_errno(rundir, "lock run directory");
+    if (fcntl(rundir->lock_fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+        return refuse(rundir, "run directory %s is in use by process %ld",
+                      rundir->path, (long)lock.l_pid);
+    return refuse(rundir, "run directory %s was in use a moment ago; try again", rundir->path);
+}
+
+/* The processes of a start whose first process was killed are about to notice that.
+ * Their reading ends are the only ones, so poll(2) reports an error on a writing end
+ * when the last of them has gone. */
+static int await_remnants(struct rundir *rundir)
+{
+    struct pollfd alive = { .fd = openat(rundir->fd, "alive", O_WRONLY | O_NONBLOCK | O_NOFOLLOW) };
+    int64_t deadline_ms = clock_ms() + REMNANTS_MS;
+    int answer;
+
+    if (alive.fd == -1)
+        return 0; /* ENOENT: a clean end; ENXIO: nobody has it open; else mkfifo will tell */
+    do
+        answer = poll(&alive, 1, clock_left_ms(deadline_ms));
+    while ((answer == -1 && errno == EINTR) || (answer == 1 && !(alive.revents & POLLERR)));
+    (void)close(alive.fd);
+    if (answer == 1)
+        return 0;
+    return refuse(rundir, "run directory %s: a process of the last start is still alive; "
+                  "find it with: ps -ef, then end it", rundir->path);
+}
+
+static int join_alive(struct rundir *rundir)
+{
+    if (unlinkat(rundir->fd, "alive", 0) == -1 && errno != ENOENT)
+        return refuse_errno(rundir, "remove old pipe 'alive' in run directory");
+    if (mkfifoat(rundir->fd, "alive", 0600) == -1)
+        return refuse_errno(rundir, "make pipe 'alive' in run directory");
+    rundir->alive_fd = openat(rundir->fd, "alive", O_RDONLY | O_NONBLOCK);
+    if (rundir->alive_fd != -1)
+        return 0;
+    (void)refuse_errno(rundir, "open pipe 'alive' in run directory");
+    (void)unlinkat(rundir->fd, "alive", 0);
+    return -1;
+}
+
+int rundir_take(struct rundir *rundir, const char *option)
+{
+    static char path[1024];
+
+    *rundir = (struct rundir){ .fd = -1, .lock_fd = -1, .alive_fd = -1 };
+    rundir->path = choose_path(option, path, sizeof path);
+    if (rundir->path == NULL)
+        return refuse(rundir, "run directory: %s", strerror(errno));
+    if (open_directory(rundir) == 0 && take_lock(rundir) == 0
+        && await_remnants(rundir) == 0 && join_alive(rundir) == 0)
+        return 0;
+    rundir_leave(rundir);
+    return -1;
+}
+
+static void close_if_open(int *fd)
+{
+    if (*fd != -1)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+void rundir_leave(struct rundir *rundir)
+{
+    close_if_open(&rundir->alive_fd);
+    close_if_open(&rundir->lock_fd);
+    close_if_open(&rundir->fd);
+}
+
+void rundir_release(struct rundir *rundir)
+{
+    if (rundir->fd != -1)
+        (void)unlinkat(rundir->fd, "alive", 0);
+    rundir_leave(rundir);
+}

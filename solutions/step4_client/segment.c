@@ -1,0 +1,78 @@
+#include "segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Two run directories never have the same device and inode at the same time, and the
+ * next start in the same directory finds the name again. */
+static int name_segment(struct segment *segment, int rundir_fd)
+{
+    struct stat status;
+
+    if (fstat(rundir_fd, &status) == -1)
+        return -1;
+    (void)snprintf(segment->name, sizeof segment->name, "/osps-%jx-%jx",
+                   (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return 0;
+}
+
+/* Reserves the bytes now: a full disk is an error here rather than a SIGBUS at the
+ * first use of a page that could not be had. */
+static int reserve(int fd, size_t size)
+{
+    int error;
+
+    if (ftruncate(fd, (off_t)size) == -1)
+        return -1;
+    error = posix_fallocate(fd, 0, (off_t)size);
+    if (error == 0)
+        return 0;
+    errno = error;
+    return -1;
+}
+
+int segment_create(struct segment *segment, int rundir_fd, size_t size)
+{
+    int fd;
+
+    segment->memory = NULL;
+    segment->size = size;
+    if (name_segment(segment, rundir_fd) == -1)
+        return -1;
+    if (shm_unlink(segment->name) == -1 && errno != ENOENT)
+        return -1;
+    fd = shm_open(segment->name, O_CREAT | O_EXCL | O_RDWR, 0600);
+    if (fd == -1)
+        return -1;
+    if (reserve(fd, size) == 0) {
+        void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+        if (memory != MAP_FAILED)
+            segment->memory = memory;
+    }
+    if (segment->memory == NULL) {
+        int saved_errno = errno;
+
+        (void)shm_unlink(segment->name);
+        (void)close(fd);
+        errno = saved_errno;
+        return -1;
+    }
+    /* The mapping stays when the descriptor goes. */
+    (void)close(fd);
+    return 0;
+}
+
+void segment_remove(struct segment *segment)
+{
+    if (segment->memory == NULL)
+        return;
+    (void)munmap(segment->memory, segment->size);
+    (void)shm_unlink(segment->name);
+    segment->memory = NULL;
+}

@@ -1,0 +1,91 @@
+#include "tcp.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int tcp_set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+/* Ports travel in network byte order: the most significant byte first. */
+static struct sockaddr_in make_address(struct in_addr address, int port)
+{
+    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = address,
+                                 .sin_port = htons((uint16_t)port) };
+}
+
+static int open_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (fd != -1 && tcp_set_nonblocking(fd) == -1) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int fail_and_close(int fd)
+{
+    int saved_errno = errno;
+
+    (void)close(fd);
+    errno = saved_errno;
+    return -1;
+}
+
+int tcp_listen(struct in_addr address, int port)
+{
+    struct sockaddr_in name = make_address(address, port);
+    int on = 1;
+    int fd = open_socket();
+
+    if (fd == -1)
+        return -1;
+    /* Connections of the last start may still be in TIME_WAIT on this port: they are no
+     * reason to refuse. Another program that listens on it still is. */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1
+        || bind(fd, (struct sockaddr *)&name, sizeof name) == -1
+        || listen(fd, SOMAXCONN) == -1)
+        return fail_and_close(fd);
+    return fd;
+}
+
+/* Waits for the end of a connect(2) that is under way. Returns 0, or -1 with errno. */
+static int await_connection(int fd, int64_t deadline_ms)
+{
+    struct pollfd writable = { .fd = fd, .events = POLLOUT };
+    socklen_t size = sizeof errno;
+    int answer;
+    int error;
+
+    do
+        answer = poll(&writable, 1, clock_left_ms(deadline_ms));
+    while (answer == -1 && errno == EINTR);
+    if (answer == -1 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
+        return -1;
+    errno = answer == 0 ? ETIMEDOUT : error;
+    return errno == 0 ? 0 : -1;
+}
+
+int tcp_connect(struct in_addr address, int port, int64_t deadline_ms)
+{
+    struct sockaddr_in name = make_address(address, port);
+    int fd = open_socket();
+
+    if (fd == -1)
+        return -1;
+    if (connect(fd, (struct sockaddr *)&name, sizeof name) == 0)
+        return fd;
+    if (errno != EINPROGRESS || await_connection(fd, deadline_ms) == -1)
+        return fail_and_close(fd);
+    return fd;
+}
