@@ -36,12 +36,27 @@ static int reserve(int fd, size_t size)
     return -1;
 }
 
+/* Maps the segment, zero throughout. The mapping stays when the descriptor goes. */
+static int map(struct segment *segment, int fd)
+{
+    void *memory;
+
+    if (reserve(fd, segment->size) == -1)
+        return -1;
+    memory = mmap(NULL, segment->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED)
+        return -1;
+    segment->memory = memory;
+    return 0;
+}
+
 int segment_create(struct segment *segment, int rundir_fd, size_t size)
 {
+    int result;
+    int saved_errno;
     int fd;
 
-    segment->memory = NULL;
-    segment->size = size;
+    *segment = (struct segment){ .size = size };
     if (name_segment(segment, rundir_fd) == -1)
         return -1;
     if (shm_unlink(segment->name) == -1 && errno != ENOENT)
@@ -49,23 +64,13 @@ int segment_create(struct segment *segment, int rundir_fd, size_t size)
     fd = shm_open(segment->name, O_CREAT | O_EXCL | O_RDWR, 0600);
     if (fd == -1)
         return -1;
-    if (reserve(fd, size) == 0) {
-        void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-        if (memory != MAP_FAILED)
-            segment->memory = memory;
-    }
-    if (segment->memory == NULL) {
-        int saved_errno = errno;
-
+    result = map(segment, fd);
+    saved_errno = errno;
+    if (result == -1)
         (void)shm_unlink(segment->name);
-        (void)close(fd);
-        errno = saved_errno;
-        return -1;
-    }
-    /* The mapping stays when the descriptor goes. */
     (void)close(fd);
-    return 0;
+    errno = saved_errno;
+    return result;
 }
 
 void segment_remove(struct segment *segment)

@@ -59,8 +59,9 @@ void signals_drain(void)
 {
     char bytes[64];
 
-    while (read(self_pipe[0], bytes, sizeof bytes) > 0)
-        continue;
+    while (read(self_pipe[0], bytes, sizeof bytes) > 0) {
+        /* There may be more. */
+    }
 }
 
 bool signals_take(int number)

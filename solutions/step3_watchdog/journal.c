@@ -75,9 +75,11 @@ static size_t finish_line(char line[LINE_SIZE], size_t length)
 PRINTF_LIKE(3)
 static void append(char line[LINE_SIZE], size_t *length, const char *format, va_list arguments)
 {
-    size_t room = *length < LINE_SIZE ? LINE_SIZE - *length : 0;
-    int added = vsnprintf(line + LINE_SIZE - room, room, format, arguments);
+    int added;
 
+    if (*length >= LINE_SIZE)
+        return;
+    added = vsnprintf(line + *length, LINE_SIZE - *length, format, arguments);
     if (added > 0)
         *length += (size_t)added;
 }

@@ -113,8 +113,9 @@ static void bury_secondary_of_dead_principal(int number)
     int status;
 
     if (child->pid != 0) {
-        while (waitpid(child->pid, &status, 0) == -1 && errno == EINTR)
-            continue;
+        while (waitpid(child->pid, &status, 0) == -1)
+            if (errno != EINTR)
+                die("wait for %s[%ld]", child->slot->role, (long)child->pid);
         child_taken_along(child, status);
     } else if (atomic_load(&child->slot->pid) != 0)
         slot_died(child->slot, 0);

@@ -81,28 +81,19 @@ static struct conn *find_silent(struct conns *conns)
     return found;
 }
 
-static struct conn *find_free(struct conns *conns)
+/* A place for one more client: a free one, or that of somebody silent. NULL if there is
+ * none: then clients wait in the listen queue. */
+static struct conn *find_place(struct conns *conns)
 {
     for (int i = 0; i < MAX_CONNS; i++)
         if (conns->conn[i].state == CONN_FREE)
             return &conns->conn[i];
-    return NULL;
+    return find_silent(conns);
 }
 
-/* If not, clients wait in the listen queue. */
-static bool has_room(struct conns *conns)
+static void take_place(struct conns *conns, struct conn *conn, int fd)
 {
-    return find_free(conns) != NULL || find_silent(conns) != NULL;
-}
-
-static void take_place(struct conns *conns, int fd)
-{
-    struct conn *conn = find_free(conns);
-
-    if (conn == NULL) {
-        conn = find_silent(conns);
-        conn_close(conn);
-    }
+    conn_close(conn);
     if (conns->used <= conn - conns->conn)
         conns->used = (int)(conn - conns->conn) + 1;
     conn->fd = fd;
@@ -125,7 +116,9 @@ static void pause_accepting(struct conns *conns)
 
 static void accept_clients(struct conns *conns)
 {
-    while (has_room(conns)) {
+    struct conn *place;
+
+    while ((place = find_place(conns)) != NULL) {
         int fd = accept(conns->listener, NULL, NULL);
 
         if (fd == -1) {
@@ -139,7 +132,7 @@ static void accept_clients(struct conns *conns)
             (void)close(fd);
             return;
         }
-        take_place(conns, fd);
+        take_place(conns, place, fd);
     }
 }
 
@@ -167,7 +160,7 @@ int conns_watch(struct conns *conns, struct pollfd wanted[], int64_t *wake_ms)
 
     if (!may_accept)
         wake_at(wake_ms, conns->pause_until_ms);
-    if (may_accept && !has_room(conns)) {
+    if (may_accept && find_place(conns) == NULL) {
         may_accept = false;
         wake_at(wake_ms, clock_ms() + SILENCE_MS);
     }

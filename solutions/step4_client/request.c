@@ -77,7 +77,7 @@ void request_answer(enum request_type type, const char *text, const struct table
         describe_system(table, answer);
         return;
     }
-    for (i = 0; text[i] != '\0' && i < LINE_LONGEST; i++)
+    for (i = 0; i < LINE_LONGEST && text[i] != '\0'; i++)
         answer[i] = (char)toupper((unsigned char)text[i]);
     answer[i] = '\0';
 }
