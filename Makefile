@@ -29,7 +29,7 @@ check-step1:
 check-step2:
 	@tests/run $(WHERE)step2_fifo tests/step2.bats
 check-step3:
-	@tests/run $(WHERE)step3_watchdog tests/step3.bats
+	@tests/run $(WHERE)step3_watchdog tests/step3*.bats
 check-step4:
 	@tests/run $(WHERE)step4_client tests/step4.bats
 

@@ -1,0 +1,322 @@
+# shellcheck shell=bash
+# helpers.bash - the words that the lab's tests are written in. A test file says `load helpers`.
+#
+# $LAB_DIR is the directory under test, and the only parameter. Each test gets a run directory of its own,
+# $OSPS_DIR (not made yet: the program makes it). Every program runs under ./supervise, which see: nothing
+# outlives a test. Names written ROLE and EVENT below are extended regular expressions, MS are milliseconds.
+#
+# Starting
+#   start PROGRAM ARGS...           run it in the background; PROGRAM is found in $LAB_DIR, else in $PATH
+#   run_to_end PROGRAM ARGS...      start, and wait for its end
+#   supervise_with OPTIONS...       options of ./supervise for the next start: -t DEADLINE_MS, -i INPUT, -g GRACE_MS
+#   named NAME                      a name for the next start (default: first, second, third ...)
+#   beside                          the next start shares the run directory with a program that holds it: what lies
+#                                   in there is not the new one's fault
+#   look_at NAME                    from here on, all words speak of that start (`start` looks at the new one)
+#   program_pid                     the pid of the program started
+#   journal, errors, report         the files: its standard output, its standard error, its supervisor's findings
+#
+# Waiting (each fails the test when the deadline passes; default 10000 MS)
+#   await 'REGEX' [MS]              a line of the journal matches
+#   await_count N 'REGEX' [MS]      N lines of it do
+#   await_event ROLE EVENT [MS]     ROLE has written EVENT
+#   mark                            remember how far the journal has come ...
+#   await_new 'REGEX' [MS]          ... a line after the mark matches
+#   await_end [MS]                  the program has ended, and all that was below it
+#   await_gone PID [MS]             that process has ended
+#   eventually MS COMMAND...        COMMAND succeeds at last (tried every 10 ms); fails without a word
+#   nap                             10 ms
+#
+# Looking
+#   events ROLE EVENT               the lines of the journal in which ROLE tells EVENT
+#   count_of ROLE EVENT             how many there are
+#   pid_of ROLE                     the last one started or restarted; else the last that wrote a line
+#   mode_of PATH                    its permissions, as 600
+#   is_running PID                  it exists, and is no zombie
+#   is_ours PID                     it is below a supervisor of this test
+#   all_below                       every such process: PID PARENT STATE COMMAND
+#   children_of PID                 the pids of its children
+#   segments_of PID                 the files of the segments /osps-* that it has mapped
+#
+# Acting
+#   send SIGNAL ROLE|PID            only to what this test has started; fails for any other pid
+#   send_group SIGNAL               to the program's process group, as Ctrl-C does
+#   kill_everything                 SIGKILL to the program and all below it, at one stroke; what then lies
+#                                   around stays for the next start to find
+#
+# Expecting (a failure shows the claim, what was expected and seen, `because`, journal, errors, findings)
+#   because "TEXT"                  what is likely misunderstood, and where to read; printed on failure
+#   expect_equal WHAT EXPECTED SEEN
+#   expect_between WHAT LOW HIGH SEEN
+#   expect_that WHAT COMMAND...     COMMAND succeeds
+#   expect_line 'REGEX'             the journal has such a line
+#   expect_no_line 'REGEX'          it has none
+#   expect_stderr 'REGEX'           standard error has such a line
+#   expect_no_output                nothing was written on standard output
+#   expect_status N                 the program ended with this exit status
+#   expect_ended                    it ended somehow, before its deadline
+#   expect_nothing_left             the supervisor found nothing, and the program outlived its descendants
+#   expect_all_gone_within MS       what outlived the program was gone by then (pipes, segments: not asked)
+#   expect_no_zombie                no child stayed unwaited for
+#   expect_well_formed_journal      every line is SECONDS ROLE[PID] EVENT ..., and no process's clock goes back
+#   expect_wrong_usage PROGRAM ARGS...   run it: exit 2, usage on standard error, nothing on standard output
+#   expect_refusal PROGRAM ARGS...       run it: exit 1, the reason on standard error, nothing left
+#   fail EXPECTED SEEN              for whatever has no word
+#
+# Traps avoided here: bats waits for whoever holds its descriptor 3 or its stdout, and `&` gives a process that
+# ignores SIGINT: ./supervise closes and resets all that. Pids in a journal may be nonsense: see `send`.
+
+TESTS_DIR=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
+LAB_DIR=$(cd "${LAB_DIR:?say which directory is under test: LAB_DIR=solutions/step1_shm}" && pwd) || exit 1
+DEFAULT_MS=10000
+STAMP='[0-9]+\.[0-9]+'          # SECONDS at the start of a journal line
+
+# ---- before and after each test
+
+setup() {
+    export OSPS_DIR=$BATS_TEST_TMPDIR/run
+    BECAUSE=''
+    STARTS=()                   # names, in order
+    declare -gA SUPERVISORS=()  # name: pid of its supervisor
+    reset_next_start
+    MARK=0
+    mkfifo "$BATS_TEST_TMPDIR/never"
+    exec {NEVER}<>"$BATS_TEST_TMPDIR/never"
+}
+
+# A supervisor told to end ends all that is below it first. Each is our child, so no pid is a stranger's.
+teardown() {
+    local name
+    for name in "${STARTS[@]}"; do
+        has_ended_well "$name" || kill -TERM "${SUPERVISORS[$name]}" 2>/dev/null || true
+        wait "${SUPERVISORS[$name]}" 2>/dev/null || true
+    done
+    exec {NEVER}>&-
+}
+
+# After kill_everything the supervisor waits for us, see there.
+has_ended_well() { [[ -e $BATS_TEST_TMPDIR/$1/report && ! -e $BATS_TEST_TMPDIR/$1/killed ]]; }
+
+# ---- starting
+
+reset_next_start() {
+    NEXT_NAME=''
+    NEXT_RUN_DIR=yes
+    NEXT_OPTIONS=()
+}
+
+supervise_with() { NEXT_OPTIONS+=("$@"); }
+named() { NEXT_NAME=$1; }
+beside() { NEXT_RUN_DIR=''; }
+
+default_name() {
+    local names=(first second third fourth fifth sixth seventh eighth)
+    echo "${names[${#STARTS[@]}]:-start${#STARTS[@]}}"
+}
+
+program_path() {
+    if [[ -x $LAB_DIR/$1 ]]; then
+        echo "$LAB_DIR/$1"
+    else
+        type -P "$1" || fail "a program called $1, built in the directory under test" "there is none in $LAB_DIR"
+    fi
+}
+
+start() {
+    local program name=${NEXT_NAME:-$(default_name)}
+    program=$(program_path "$1") || return 1
+    shift
+    OUT=$BATS_TEST_TMPDIR/$name
+    mkdir "$OUT"
+    "$TESTS_DIR/supervise" ${NEXT_OPTIONS[@]+"${NEXT_OPTIONS[@]}"} -d "$OUT" ${NEXT_RUN_DIR:+-r "$OSPS_DIR"} \
+        -- "$program" "$@" </dev/null >"$OUT/supervisor" 2>&1 3>&- &
+    SUPERVISORS[$name]=$!
+    STARTS+=("$name")
+    reset_next_start
+    "$TESTS_DIR/await" file "$OUT/pid" "$DEFAULT_MS" || fail "the program starts" "$(<"$OUT/supervisor")"
+}
+
+run_to_end() { start "$@" && await_end "$DEFAULT_MS"; }
+look_at() { OUT=$BATS_TEST_TMPDIR/$1; }
+program_pid() { echo "$(<"$OUT/pid")"; }
+journal() { cat "$OUT/stdout"; }
+errors() { cat "$OUT/stderr"; }
+report() { cat "$OUT/report"; }
+
+# ---- waiting
+
+nap() { read -r -t 0.01 -u "$NEVER" || true; }
+
+eventually() {
+    local naps=$(($1 / 10))
+    shift
+    until "$@"; do
+        ((naps-- > 0)) || return 1
+        nap
+    done
+}
+
+# await_in_journal WHAT [OPTIONS...] REGEX MS
+await_in_journal() {
+    local what=$1 result=0
+    shift
+    "$TESTS_DIR/await" line -e "$OUT/report" "${@:1:$#-2}" "$OUT/stdout" "${@: -2}" >/dev/null || result=$?
+    case $result in
+    0) ;;
+    2) fail "$what" "the program ended without it" ;;
+    *) fail "$what" "not within ${*: -1} ms" ;;
+    esac
+}
+
+await() { await_in_journal "a line like: $1" "$1" "${2:-$DEFAULT_MS}"; }
+await_count() { await_in_journal "$1 lines like: $2" -n "$1" "$2" "${3:-$DEFAULT_MS}"; }
+await_event() { await "^$STAMP $1\\[[0-9]+\\] $2( |\$)" "${3:-$DEFAULT_MS}"; }
+mark() { MARK=$(wc -c <"$OUT/stdout"); }
+await_new() { await_in_journal "a new line like: $1" -s "$MARK" "$1" "${2:-$DEFAULT_MS}"; }
+
+await_end() {
+    "$TESTS_DIR/await" file "$OUT/report" "${1:-$DEFAULT_MS}" ||
+        fail "the program ends" "it still runs after ${1:-$DEFAULT_MS} ms: $(all_below | head -n 5)"
+    ! has_ended_well "${OUT##*/}" || wait "${SUPERVISORS[${OUT##*/}]}" 2>/dev/null || true
+}
+
+is_gone() { ! is_running "$1"; }
+await_gone() {
+    eventually "${2:-$DEFAULT_MS}" is_gone "$1" || fail "process $1 ends" "it still runs after ${2:-$DEFAULT_MS} ms"
+}
+
+# ---- looking
+
+event_regex() { echo "^$STAMP $1\\[[0-9]+\\] $2( |\$)"; }
+events() { grep -E "$(event_regex "$1" "$2")" "$OUT/stdout" || true; }
+count_of() { grep -cE "$(event_regex "$1" "$2")" "$OUT/stdout" || true; }
+
+pid_of() {
+    local lines
+    lines=$(sed -nE "s/^$STAMP [^ ]+ (re)?started $1\\[([0-9]+)\\].*/\\2/p" "$OUT/stdout")
+    [[ -n $lines ]] || lines=$(sed -nE "s/^$STAMP $1\\[([0-9]+)\\] .*/\\1/p" "$OUT/stdout")
+    [[ -n $lines ]] || fail "a $1 in the journal" "none" || return 1
+    echo "${lines##*$'\n'}"
+}
+
+mode_of() { stat -c %a "$1"; }
+
+# One read brings the whole of this file; the shell's own reading would take it in pieces, of different moments.
+is_running() { [[ $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) == [!ZX]* ]]; }
+
+all_below() { "$TESTS_DIR/below" "${SUPERVISORS[@]}"; }
+is_ours() { all_below | grep -q "^$1 "; }
+children_of() { all_below | awk -v parent="$1" '$2 == parent { print $1 }'; }
+
+segments_of() { sed -n 's|.* \(/dev/shm/osps-.*\)|\1|p' "/proc/$1/maps" | sort -u; }
+
+# ---- acting
+
+send() {
+    local pid=$2
+    [[ $pid =~ ^[0-9]+$ ]] || pid=$(pid_of "$2") || return 1
+    is_ours "$pid" ||
+        fail "$2 to be a process of the program, to send it SIG$1" "pid $pid is none" || return 1
+    kill -s "$1" "$pid"
+}
+
+send_group() { kill -s "$1" -- "-$(program_pid)"; }
+
+kill_everything() {
+    touch "$OUT/killed"
+    kill -s USR1 "${SUPERVISORS[${OUT##*/}]}"
+    await_end "$DEFAULT_MS"
+}
+
+# ---- expecting
+
+because() { BECAUSE=$*; }
+
+show() {
+    local title=$1 lines
+    lines=$(tail -n 15 "$2" 2>/dev/null) || true
+    [[ -z $lines ]] || printf '%s\n%s\n' "--- $title" "$lines"
+}
+
+# On standard error, because a word that fails may stand in $(...).
+fail() {
+    explain "$@" >&2
+    return 1
+}
+
+explain() {
+    printf 'CLAIM     %s\nEXPECTED  %s\nSEEN      %s\n' "$BATS_TEST_DESCRIPTION" "$1" "$2"
+    [[ -z $BECAUSE ]] || printf 'THINK OF  %s\n' "$BECAUSE"
+    local name
+    for name in "${STARTS[@]}"; do
+        show "$name start: last lines of its journal" "$BATS_TEST_TMPDIR/$name/stdout"
+        show "$name start: last lines of standard error" "$BATS_TEST_TMPDIR/$name/stderr"
+        show "$name start: the supervisor's findings" "$BATS_TEST_TMPDIR/$name/report"
+        show "$name start: the supervisor's own trouble" "$BATS_TEST_TMPDIR/$name/supervisor"
+    done
+}
+
+expect_equal() { [[ $3 == "$2" ]] || fail "$1: $2" "${3:-nothing}"; }
+
+expect_between() {
+    [[ $4 =~ ^-?[0-9]+$ ]] && (($2 <= $4 && $4 <= $3)) && return 0
+    fail "$1: from $2 to $3" "${4:-nothing}"
+}
+
+expect_that() {
+    local what=$1
+    shift
+    "$@" || fail "$what" "it is not so"
+}
+
+expect_line() { grep -qE "$1" "$OUT/stdout" || fail "a journal line like: $1" "none"; }
+
+expect_no_line() {
+    local lines
+    lines=$(grep -m 3 -E "$1" "$OUT/stdout") || return 0
+    fail "no journal line like: $1" "$lines"
+}
+
+expect_stderr() { grep -qE "$1" "$OUT/stderr" || fail "a message on standard error like: $1" "$(errors)"; }
+expect_no_output() { [[ ! -s $OUT/stdout ]] || fail "nothing on standard output" "$(head -n 5 "$OUT/stdout")"; }
+ending() { head -n 1 "$OUT/report"; }
+expect_status() { [[ $(ending) == "ended status $1" ]] || fail "exit status $1" "$(ending)"; }
+expect_ended() { [[ $(ending) != "ended hang" ]] || fail "the program ends by itself" "it had to be killed"; }
+
+# Orphans of a process that was killed on the way are no fault if they have gone before the program.
+expect_nothing_left() {
+    local findings
+    findings=$(sed -e 1d -e '/^orphan .* before$/d' -e '/^gone /d' "$OUT/report")
+    [[ -z $findings ]] || fail "nothing left behind, no zombie, no child outliving the program" "$findings"
+}
+
+expect_all_gone_within() {
+    local findings
+    findings=$(awk -v limit="$1" '/^leftover process|^hung/ || (/^gone/ && $3 > limit)' "$OUT/report")
+    [[ -z $findings ]] || fail "every process gone $1 ms after the program" "$findings"
+}
+
+expect_no_zombie() { ! grep -q '^zombie' "$OUT/report" || fail "every child that ended waited for" "$(grep '^zombie' "$OUT/report")"; }
+
+expect_well_formed_journal() {
+    local wrong line="^$STAMP (watchdog|principal|secondary[0-9]+|client)\\[[0-9]+\\] [a-z][a-z0-9]*( .*)?\$"
+    wrong=$(grep -m 3 -vE "$line" "$OUT/stdout" || true)
+    [[ -z $wrong ]] || fail "SECONDS ROLE[PID] EVENT ARGUMENTS on every line of the journal" "$wrong" || return 1
+    wrong=$(awk '$1 + 0 < last[$2] { print } { last[$2] = $1 + 0 }' "$OUT/stdout")
+    [[ -z $wrong ]] || fail "SECONDS that never go back within a process" "$wrong"
+}
+
+expect_wrong_usage() {
+    run_to_end "$@"
+    expect_status 2
+    expect_stderr '[Uu]sage'
+    expect_no_output
+    expect_nothing_left
+}
+
+expect_refusal() {
+    run_to_end "$@"
+    expect_status 1
+    expect_stderr "^$1: ."
+    expect_nothing_left
+}

@@ -1,0 +1,275 @@
+# step1.bats - step 1 seen from outside: a counter in shared memory, a principal that writes, a secondary that reads.
+#
+#     LAB_DIR=solutions/step1_shm bats tests/step1.bats
+#
+# Knows the contract and nothing else. Titles are claims. The words are explained in helpers.bash.
+
+# shellcheck disable=SC2016,SC2030,SC2031  # $ for another shell; a variable set in a test is meant for that test
+
+load helpers
+
+# The numbers K of `EVENT K` that ROLE told, on one line.
+numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
+
+@test "1.1 -h prints the usage on standard output and exits 0" {
+    because "a usage that was asked for is the result, not an error: stdout and 0, see EXIT STATUS in any man page"
+    run_to_end principal -h
+    expect_status 0
+    expect_line '[Uu]sage'
+    expect_equal "bytes on standard error" 0 "$(errors | wc -c)"
+}
+
+@test "1.2 an unknown option or a superfluous word is wrong usage: exit 2" {
+    because "getopt() returns '?' for an unknown letter and leaves the words after the options at optind: getopt(3)"
+    expect_wrong_usage principal -Z
+    expect_wrong_usage principal -n
+    expect_wrong_usage principal superfluous
+    expect_wrong_usage principal -n 5 superfluous
+}
+
+@test "1.3 a number that is none, or out of range, is wrong usage: exit 2" {
+    because "atoi() finds a number in anything; strtol() tells where it stopped (endptr) and overflow (errno): strtol(3)"
+    local number
+    for number in abc '' 5x 1.5 -1 99999999999999999999; do
+        expect_wrong_usage principal -n "$number"
+    done
+    expect_wrong_usage principal -i abc
+    expect_wrong_usage principal -i -1
+}
+
+@test "1.4 every line of the journal is whole, and its clock starts at 0 and never goes back" {
+    because "stdio keeps lines back and copies them at fork(); one write(2) is one line. CLOCK_MONOTONIC: clock_gettime(2)"
+    run_to_end principal -n 200 -i 2
+    expect_well_formed_journal
+    expect_equal "lines with the principal's start" 1 "$(count_of principal start)"
+    expect_between "seconds of the first line" 0 5 "$(head -n 1 "$OUT/stdout" | cut -d. -f1)"
+}
+
+@test "1.5 the principal writes 1 to ROUNDS, each once" {
+    because "count the rounds, not the intervals between them"
+    run_to_end principal -n 12 -i 10
+    expect_equal "numbers written" "$(seq -s ' ' 12)" "$(numbers principal write)"
+    expect_status 0
+}
+
+@test "1.6 the secondary reads what the principal wrote, and sees it change" {
+    because "after fork() both have a copy of every variable; only a MAP_SHARED mapping is common: mmap(2), fork(2)"
+    run_to_end principal -n 40 -i 20
+    local reads
+    reads=$(events secondary1 read | awk '{ print $4 }')
+    expect_equal "numbers read" "$(sort -n <<<"$reads")" "$reads"
+    expect_between "last number read" 1 40 "$(tail -n 1 <<<"$reads")"
+    expect_between "different numbers read" 3 41 "$(uniq <<<"$reads" | wc -l)"
+}
+
+@test "1.7 the secondary is never ahead of the principal" {
+    because "the segment starts with 0 (ftruncate(2) fills with zeros), and the secondary only ever reads it"
+    run_to_end principal -n 40 -i 10
+    local ahead
+    ahead=$(awk '$3 == "write" { written = $4 } $3 == "read" && $4 > written + 1' "$OUT/stdout")
+    expect_equal "numbers read before they were written" "" "$ahead"
+}
+
+@test "1.8 one number is written each interval" {
+    because "an interval is a wait between two numbers, in milliseconds: nanosleep(2), sigtimedwait(2)"
+    run_to_end principal -n 4 -i 200
+    local apart_ms
+    apart_ms=$(awk '$3 == "write" { if (!first) first = $1; last = $1 } END { print int((last - first) * 1000) }' "$OUT/stdout")
+    expect_between "milliseconds from the first number to the fourth" 450 5000 "$apart_ms"
+}
+
+@test "1.9 both have mapped the same segment, named /osps-..., mode 0600" {
+    because "shm_open(3) takes the mode, and the umask takes bits away from it; fork() hands the mapping on: fork(2)"
+    start principal -n 1000 -i 20
+    await_event secondary1 read
+    local segment
+    segment=$(segments_of "$(program_pid)")
+    expect_that "a segment /osps-... in the principal's memory" test -n "$segment"
+    expect_equal "the secondary's segment" "$segment" "$(segments_of "$(pid_of secondary1)")"
+    [[ $segment == *' (deleted)' ]] || expect_equal "its mode" 600 "$(mode_of "$segment")"
+}
+
+@test "1.10 the run directory is made with mode 0700, whatever the umask" {
+    because "mkdir(2) takes the mode; made first and chmod-ed later, it is open to others in between"
+    umask 0
+    start principal -n 1000 -i 20
+    await_event secondary1 read
+    expect_equal "mode of the run directory" 700 "$(mode_of "$OSPS_DIR")"
+}
+
+@test "1.11 the secondary ends first, is waited for, and nothing is left" {
+    because "a child that has ended stays a zombie until its parent calls waitpid(2), which also tells its status"
+    run_to_end principal -n 5 -i 20
+    local secondary
+    secondary=$(pid_of secondary1)
+    expect_line "principal\\[$(program_pid)\\] reaped secondary1\\[$secondary\\] (status|signal) [0-9]+\$"
+    expect_equal "the secondary's lines after it was reaped" "" "$(sed '1,/ reaped /d' "$OUT/stdout" | grep secondary1)"
+    expect_equal "the last line's event" "exit" "$(tail -n 1 "$OUT/stdout" | cut -d' ' -f3)"
+    expect_status 0
+    expect_nothing_left
+}
+
+@test "1.12 SIGTERM ends both, and nothing is left" {
+    because "a signal whose action was not changed ends the process without any cleaning up: signal(7), sigaction(2)"
+    start principal -n 1000 -i 50
+    await_event secondary1 read
+    send TERM principal
+    await_end 5000
+    expect_nothing_left
+}
+
+@test "1.13 Ctrl-C (SIGINT to both) ends both, and nothing is left" {
+    because "the terminal sends SIGINT to the whole foreground group, the child too: termios(3) ISIG, setpgid(2)"
+    start principal -n 1000 -i 50
+    await_event secondary1 read
+    send_group INT
+    await_end 5000
+    expect_nothing_left
+}
+
+@test "1.14 SIGTERM at any moment of the start leaves nothing" {
+    because "between making a thing and being ready to remove it there is a gap: block the signals first, sigprocmask(2)"
+    local attempt
+    for attempt in 1 2 3 4 5 6 7 8 9 10; do
+        start principal -n 1000 -i 50
+        eventually $((attempt % 3 * 10)) false || true
+        send TERM "$(program_pid)"
+        await_end 5000
+        expect_nothing_left
+    done
+}
+
+@test "1.15 a secondary killed: a message, exit 1, and nothing is left" {
+    because "SIGCHLD tells that a child has ended, waitpid(2) which and how: WIFSIGNALED, WTERMSIG"
+    start principal -n 1000 -i 50
+    await_event secondary1 read
+    local secondary
+    secondary=$(pid_of secondary1)
+    send KILL "$secondary"
+    await_end 5000
+    expect_status 1
+    expect_stderr '^principal: .'
+    expect_line "principal\\[[0-9]+\\] reaped secondary1\\[$secondary\\] signal 9\$"
+    expect_nothing_left
+}
+
+@test "1.16 a principal killed: the secondary does not go on alone" {
+    because "SIGKILL leaves no time for a last word; but an orphan's getppid(2) changes, and pipes end"
+    supervise_with -g 3000
+    start principal -n 1000 -i 50
+    await_event secondary1 read
+    send KILL principal
+    await_end
+    expect_all_gone_within 2000
+}
+
+@test "1.17 after kill -9 of everything the next start cleans up and counts from 1" {
+    because "what a killed run left must be found again: by a name that the next run knows too. shm_open(3), O_EXCL, shm_unlink(3)"
+    start principal -n 1000 -i 5
+    await_event principal 'write 60'
+    local segment
+    segment=$(segments_of "$(program_pid)")
+    kill_everything
+    run_to_end principal -n 5 -i 20
+    expect_status 0
+    expect_nothing_left
+    expect_between "last number read" 1 5 "$(numbers secondary1 read | awk '{ print $NF }')"
+    expect_that "the old segment is gone: $segment" test ! -e "$segment"
+}
+
+@test "1.18 a secondary that is stopped does not stop the principal from ending" {
+    because "a stopped process acts on SIGTERM only after SIGCONT, on SIGKILL at once: signal(7); and waitpid(2) waits for ever"
+    start principal -n 20 -i 20
+    await_event secondary1 read
+    send STOP secondary1
+    await_end
+    expect_ended
+    expect_nothing_left
+}
+
+@test "1.19 SIGTERM ends the principal even when its secondary is stopped" {
+    because "a stopped process acts on SIGTERM only after SIGCONT, on SIGKILL at once: signal(7)"
+    start principal -n 1000 -i 20
+    await_event secondary1 read
+    send STOP secondary1
+    send TERM principal
+    await_end 5000
+    expect_nothing_left
+}
+
+@test "1.20 a second start says who holds the run directory, exits 1, and disturbs nothing" {
+    because "a file that exists proves nothing, its maker may be dead; a lock goes with its process: fcntl(2), F_GETLK"
+    start principal -n 60 -i 20
+    await_event secondary1 read
+    local holder
+    holder=$(program_pid)
+    beside
+    expect_refusal principal -n 5 -i 20
+    expect_stderr "(^|[^0-9])$holder([^0-9]|\$)"
+    look_at first
+    await_end
+    expect_equal "numbers the first one wrote" 60 "$(count_of principal write)"
+    expect_status 0
+    expect_nothing_left
+}
+
+@test "1.21 a run directory that is a link is refused, with a slash behind it too" {
+    because "stat(2) follows a link, lstat(2) and O_NOFOLLOW do not; but \"link/\" is resolved all the same: path_resolution(7)"
+    mkdir -m 700 "$BATS_TEST_TMPDIR/target"
+    ln -s target "$OSPS_DIR"
+    expect_refusal principal -n 2 -i 10
+    OSPS_DIR+=/
+    expect_refusal principal -n 2 -i 10
+    expect_equal "files made behind the link" "" "$(ls -A "$BATS_TEST_TMPDIR/target")"
+}
+
+@test "1.22 a run directory that lets others in is refused, and left as it is" {
+    because "mkdir(2) fails with EEXIST for a directory that is there already: who made it, with which mode? fstat(2)"
+    local mode
+    for mode in 755 710 701; do
+        mkdir -p "$OSPS_DIR"
+        chmod "$mode" "$OSPS_DIR"
+        expect_refusal principal -n 2 -i 10
+        expect_equal "its mode" "$mode" "$(mode_of "$OSPS_DIR")"
+    done
+}
+
+@test "1.23 a run directory that belongs to somebody else is refused" {
+    because "in /tmp anybody may have made that name before you: compare st_uid with geteuid(2), see stat(2)"
+    [[ $(id -u) == 0 ]] || skip "only root can give a directory away"
+    mkdir -m 700 "$OSPS_DIR"
+    chown 65534 "$OSPS_DIR"
+    expect_refusal principal -n 2 -i 10
+}
+
+@test "1.24 a run directory that is a file, or that cannot be made, is refused" {
+    because "every call can fail, and errno says why: mkdir(2), open(2) with O_DIRECTORY"
+    touch "$OSPS_DIR"
+    expect_refusal principal -n 2 -i 10
+    OSPS_DIR=$BATS_TEST_TMPDIR/missing/run
+    expect_refusal principal -n 2 -i 10
+}
+
+@test "1.25 a full disk behind standard output ends it in good order" {
+    because "write(2) can fail (ENOSPC): the journal is lost then, but not the duty to clean up"
+    run_to_end bash -c 'exec "$@" >/dev/full' - "$LAB_DIR/principal" -n 5 -i 20
+    expect_ended
+    expect_nothing_left
+}
+
+@test "1.26 a closed standard output ends it in good order" {
+    because "with descriptor 1 closed, the next open(2) gets 1, and the journal goes into whatever that is"
+    run_to_end bash -c 'exec "$@" >&-' - "$LAB_DIR/principal" -n 5 -i 20
+    expect_ended
+    expect_nothing_left
+}
+
+@test "1.27 a start that fails half-way leaves nothing" {
+    because "every call can fail, the sixth too: whatever the first five made must go. atexit(3), or one way out for all"
+    local limit
+    for limit in 4 5 6 7 8 9; do
+        run_to_end bash -c 'ulimit -n "$1" && shift && exec "$@"' - "$limit" "$LAB_DIR/principal" -n 2 -i 10
+        expect_ended
+        expect_nothing_left
+    done
+}

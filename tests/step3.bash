@@ -1,0 +1,189 @@
+# shellcheck shell=bash disable=SC2046  # lists of options and of roles are to be words
+# step3.bash - further words, for the tests of step 3. A test file says `load helpers` and then `load step3`.
+#
+# The lab under test is described by these; a test that wants others sets them before `start_lab`:
+
+N=3
+POLICY=delegated
+PERIOD_MS=300
+TIMEOUT_MS=250
+INTERVAL_MS=50
+
+# Starting and stopping
+#   start_lab [OPTIONS...]          start the watchdog, wait until every secondary has answered a ping
+#   end_lab [SIGNAL]                tell it to end: exit 0, in the timeout plus 200 ms
+#   stop_lab [SIGNAL]               the same, and nothing is left
+#   expect_nothing_survives         as expect_nothing_left; but a principal that was killed has waited for nobody, and
+#                                   when the supervisor finds its secondaries dead, it may be after the watchdog's end
+#   secondaries, servers            the roles: `secondary1 secondary2 ...`; these and `principal`
+#   lab_pids                        ROLE PID of the watchdog and each server, as the journal tells
+#
+# Doing harm
+#   remember                        note all pids, and the mark, for the words below
+#   was ROLE                        its pid when it was noted
+#   strike SIGNAL ROLE...           that signal to all of them at one stroke
+#   get_stuck ROLE                  an endless loop for its main loop (skips the test where ptrace(2) is forbidden)
+#   keep_killing ROLE MS            SIGKILL, each time it is back
+#
+# Healing, since `remember`
+#   await_replaced ROLE...          each has a new process; the old one is gone
+#   await_playing ROLE...           each has, in its latest process, answered three pings
+#   expect_kept ROLE...             each is the same process as before, and runs
+#   expect_whole                    watchdog and servers and nobody else; one pair of pipes for each secondary
+#   expect_history                  `restarted X was Y`: Y is always who was there before; pongs without a gap
+#   ms_of 'REGEX'                   when the first line like that was written
+#   last_ms_of 'REGEX'              when the last one was
+#   longest_silence_ms ROLE         the longest time between two of its pongs
+
+JUST_AFTER_MS=500       # "at once" and "gone", on a machine that has more to do
+
+lab_options() { echo "-n $N -p $PERIOD_MS -t $TIMEOUT_MS -r $POLICY -i $INTERVAL_MS"; }
+secondaries() { seq -f 'secondary%.0f' "$N"; }
+servers() { echo principal; secondaries; }
+now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+
+# ---- starting and stopping
+
+start_lab() {
+    start watchdog $(lab_options) "$@"
+    await_lab
+}
+
+await_lab() {
+    await_event "secondary$N" pong
+    eventually "$DEFAULT_MS" all_have_answered ||
+        fail "a pong of each of the $N secondaries" "pongs of: $(who_answered | paste -sd' ')"
+}
+
+who_answered() { grep -oE "^$STAMP secondary[0-9]+\\[[0-9]+\\] pong " "$OUT/stdout" | cut -d' ' -f2 | sort -uV; }
+all_have_answered() { (($(who_answered | wc -l) >= N)); }
+
+stop_lab() {
+    end_lab "$@"
+    expect_nothing_survives
+}
+
+expect_nothing_survives() {
+    sed -i '/^orphan .* zombie after$/d' "$OUT/report"
+    expect_nothing_left
+}
+
+end_lab() {
+    local before_ms
+    before_ms=$(now_ms)
+    send "${1:-TERM}" "$(program_pid)"
+    await_end
+    expect_between "milliseconds from SIG${1:-TERM} to the end" 0 $((TIMEOUT_MS + 200 + 300)) $(($(now_ms) - before_ms))
+    expect_status 0
+}
+
+lab_pids() {
+    echo "watchdog $(program_pid)"
+    awk '$3 == "started" || $3 == "restarted" { split($4, name, /[][]/); pid[name[1]] = name[2] }
+         END { for (role in pid) print role, pid[role] }' "$OUT/stdout" | sort -V
+}
+
+# ---- doing harm
+
+declare -gA PID_BEFORE
+
+remember() {
+    local role pid
+    while read -r role pid; do
+        PID_BEFORE[$role]=$pid
+    done < <(lab_pids)
+    mark
+}
+
+was() { echo "${PID_BEFORE[$1]}"; }
+
+strike() {
+    local signal=$1 role pids=()
+    shift
+    for role; do
+        pids+=("$(was "$role")")
+        is_ours "${pids[-1]}" || fail "$role runs" "there is no process ${pids[-1]}"
+    done
+    kill -s "$signal" "${pids[@]}" 2>/dev/null || true      # the first one's death may already be the end of the others
+}
+
+get_stuck() {
+    local pid result=0
+    pid=$(pid_of "$1")
+    is_ours "$pid" || fail "$1 runs" "there is no process $pid"
+    "$TESTS_DIR/derail" "$pid" || result=$?
+    [[ $result != 2 ]] || skip "ptrace(2) is not permitted here"
+    expect_equal "exit status of derail" 0 "$result"
+}
+
+keep_killing() {
+    local pid killed='' end_ms
+    end_ms=$(($(now_ms) + $2))
+    while (($(now_ms) < end_ms)); do
+        pid=$(pid_of "$1")
+        [[ $pid == "$killed" ]] || send KILL "$pid"
+        killed=$pid
+        nap
+    done
+}
+
+# ---- healing
+
+since_mark() { tail -c "+$((MARK + 1))" "$OUT/stdout"; }
+
+await_replaced() {
+    local role
+    for role; do
+        await_new "^$STAMP (watchdog|principal)\\[[0-9]+\\] (re)?started $role\\[[0-9]+\\]"
+        await_gone "$(was "$role")" "$JUST_AFTER_MS"
+    done
+}
+
+plays() {
+    local pid
+    pid=$(pid_of "$1") && (($(since_mark | grep -cE "^$STAMP $1\\[$pid\\] pong ") >= 3))
+}
+
+await_playing() {
+    local role
+    for role; do
+        eventually "$DEFAULT_MS" plays "$role" ||
+            fail "three more pongs of $role" "$(since_mark | grep -c " $role\\[$(pid_of "$role")\\] pong ")"
+    done
+}
+
+expect_kept() {
+    local role
+    for role; do
+        expect_equal "pid of $role, as before" "$(was "$role")" "$(pid_of "$role")"
+        expect_that "$role runs" is_running "$(was "$role")"
+    done
+}
+
+lab_pipes() { find "$OSPS_DIR" -type p \( -name 'dwtube*' -o -name 'wdtube*' \) -printf '%f\n' | sort; }
+is_whole() { [[ $(all_below | cut -d' ' -f1 | sort) == "$(lab_pids | cut -d' ' -f2 | sort)" ]]; }
+
+expect_whole() {
+    eventually 2000 is_whole || fail "just these processes: $(lab_pids | paste -sd' ')" "$(all_below)"
+    expect_equal "number of processes" $((N + 2)) "$(all_below | wc -l)"
+    expect_equal "pipes" "$({ seq -f 'dwtube%.0f' "$N"; seq -f 'wdtube%.0f' "$N"; } | sort)" "$(lab_pipes)"
+}
+
+expect_history() {
+    expect_equal "restarted lines that name another pid than the one before" "" "$(awk '
+        $3 != "started" && $3 != "restarted" { next }
+        { split($4, name, /[][]/); role = name[1]; pid = name[2] }
+        pid != last[role] { before[role] = last[role]; last[role] = pid }
+        $3 == "restarted" && $6 != before[role]' "$OUT/stdout")"
+    expect_equal "pongs that do not follow the number before" "" \
+        "$(awk '$3 == "pong" { if ($2 in last && $4 != last[$2] + 1) print; last[$2] = $4 }' "$OUT/stdout")"
+}
+
+ms_of() { since_mark | grep -m 1 -E "$1" | awk '{ printf "%d", $1 * 1000 }'; }
+last_ms_of() { grep -E "$1" "$OUT/stdout" | tail -n 1 | awk '{ printf "%d", $1 * 1000 }'; }
+
+longest_silence_ms() {
+    since_mark | awk -v role="^$1\\\\[" '
+        $2 ~ role && $3 == "pong" { if (last != "" && $1 - last > longest) longest = $1 - last; last = $1 }
+        END { printf "%d", longest * 1000 }'
+}

@@ -1,0 +1,357 @@
+# step3_healing.bats - step 3 seen from outside: servers that die, freeze or get stuck are replaced.
+#
+#     LAB_DIR=solutions/step3_watchdog bats tests/step3_healing.bats
+#
+# Knows the contract and nothing else. Titles are claims. The words are explained in helpers.bash and step3.bash.
+# A claim that holds for both policies is a function, and a test for each policy.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2046  # lists are to be words; step3.bash reads what a test sets
+
+load helpers
+load step3
+
+HEAL_MS=$((PERIOD_MS + TIMEOUT_MS + JUST_AFTER_MS))
+
+# ---- one secondary
+
+# The period is long: who waits for it is late.
+replaces_a_dead_secondary() {
+    because "SIGCHLD comes when a child dies; a wait that it interrupts must look for the dead at once. signal(7), waitpid(2)"
+    PERIOD_MS=8000
+    start_lab
+    remember
+    send KILL secondary2
+    await_new " restarted secondary2\\[[0-9]+\\] was $(was secondary2)\$"
+    expect_between "milliseconds from its last pong to its replacement" 0 $((INTERVAL_MS + JUST_AFTER_MS)) \
+        $(($(ms_of ' restarted secondary2\[') - $(last_ms_of "secondary2\\[$(was secondary2)\\] pong")))
+    await_playing $(secondaries)
+    expect_kept principal secondary1 secondary3
+    expect_whole
+    stop_lab
+}
+
+@test "3.18 a secondary that died is replaced at once (delegated)" {
+    replaces_a_dead_secondary
+    expect_line "^$STAMP principal\\[$(was principal)\\] restarted secondary2\\["
+}
+
+@test "3.19 a secondary that died is replaced at once (direct)" {
+    POLICY=direct
+    replaces_a_dead_secondary
+    expect_line "^$STAMP watchdog\\[[0-9]+\\] died secondary2\\[$(was secondary2)\\] signal 9\$"
+}
+
+# The timeout is short and the period long: who looks for answers only at the next probe is late.
+replaces_a_frozen_secondary() {
+    because "a stopped process acts on no signal but SIGKILL and SIGCONT: SIGTERM waits until it goes on. signal(7)"
+    PERIOD_MS=1000 TIMEOUT_MS=200
+    start_lab
+    remember
+    send STOP secondary2
+    await_replaced secondary2
+    expect_line "^$STAMP watchdog\\[[0-9]+\\] frozen secondary2\\[$(was secondary2)\\]\$"
+    await " killed secondary2\\[$(was secondary2)\\]\$"
+    expect_line " restarted secondary2\\[[0-9]+\\] was $(was secondary2)\$"
+    expect_between "milliseconds from its last pong to its replacement" "$TIMEOUT_MS" \
+        $((INTERVAL_MS + PERIOD_MS + TIMEOUT_MS + JUST_AFTER_MS)) \
+        $(($(ms_of ' restarted secondary2\[') - $(last_ms_of "secondary2\\[$(was secondary2)\\] pong")))
+    stop_lab
+}
+
+@test "3.20 a frozen secondary is found, killed and replaced in time (delegated)" { replaces_a_frozen_secondary; }
+@test "3.21 a frozen secondary is found, killed and replaced in time (direct)" { POLICY=direct replaces_a_frozen_secondary; }
+
+disturbs_nobody_else() {
+    because "a read(2) from a silent secondary makes the principal silent too: poll(2) asks all of them at once"
+    PERIOD_MS=800 TIMEOUT_MS=250
+    start_lab
+    remember
+    send STOP secondary2
+    await_replaced secondary2
+    await_playing $(secondaries)
+    expect_kept principal secondary1 secondary3
+    expect_no_line ' (frozen|killed) (principal|secondary[13])\['
+    expect_between "longest silence of secondary1, in milliseconds" 0 400 "$(longest_silence_ms secondary1)"
+    expect_between "longest silence of secondary3, in milliseconds" 0 400 "$(longest_silence_ms secondary3)"
+    expect_history
+}
+
+@test "3.22 while a secondary is frozen the others play on, and keep their processes (delegated)" { disturbs_nobody_else; }
+
+@test "3.23 while a secondary is frozen the others play on, and keep their processes (direct)" {
+    POLICY=direct
+    disturbs_nobody_else
+}
+
+replaces_a_stuck_server() {
+    because "a signal handler runs while the main loop is stuck: it must only note the probe, and the loop answer it. signal(7)"
+    start_lab
+    remember
+    get_stuck "$1"
+    await_new " frozen $1\\[$(was "$1")\\]" "$HEAL_MS"
+    await_replaced "$1"
+    await_playing $(secondaries)
+    expect_whole
+    stop_lab
+}
+
+@test "3.24 a secondary in an endless loop answers no probe, and is replaced (delegated)" {
+    replaces_a_stuck_server secondary2
+}
+
+@test "3.25 a secondary in an endless loop answers no probe, and is replaced (direct)" {
+    POLICY=direct
+    replaces_a_stuck_server secondary2
+}
+
+@test "3.26 a principal in an endless loop answers no probe, and is replaced (delegated)" {
+    replaces_a_stuck_server principal
+}
+
+@test "3.27 a principal in an endless loop answers no probe, and is replaced (direct)" {
+    POLICY=direct
+    replaces_a_stuck_server principal
+}
+
+# ---- the principal, and several at once
+
+# replaces_all HOW...: HOW is a command that does the harm
+replaces_all() {
+    start_lab
+    remember
+    "$@"
+    await_replaced $(servers)
+    await_playing $(secondaries)
+    expect_whole
+    expect_history
+    stop_lab
+}
+
+replaces_a_dead_principal() {
+    because "the secondaries of a dead principal are orphans that nobody waits for: who tells them to go? getppid(2), pipe(7)"
+    PERIOD_MS=8000
+    replaces_all send KILL principal
+    expect_line "^$STAMP watchdog\\[[0-9]+\\] died principal\\[$(was principal)\\] signal 9\$"
+    expect_line "^$STAMP watchdog\\[[0-9]+\\] restarted principal\\[[0-9]+\\] was $(was principal)\$"
+}
+
+@test "3.28 a principal that died is replaced at once, and all its secondaries with it (delegated)" {
+    replaces_a_dead_principal
+}
+
+@test "3.29 a principal that died is replaced at once, and all its secondaries with it (direct)" {
+    POLICY=direct
+    replaces_a_dead_principal
+}
+
+replaces_a_frozen_principal() {
+    because "secondaries that wait for a frozen principal are not frozen, they answer; only SIGKILL ends a stopped process: signal(7)"
+    replaces_all send STOP principal
+    expect_line "^$STAMP watchdog\\[[0-9]+\\] frozen principal\\[$(was principal)\\]\$"
+    expect_line "^$STAMP watchdog\\[[0-9]+\\] killed principal\\[$(was principal)\\]\$"
+    expect_no_line ' frozen secondary'
+}
+
+@test "3.30 a frozen principal is replaced, and all its secondaries with it (delegated)" { replaces_a_frozen_principal; }
+
+@test "3.31 a frozen principal is replaced, and all its secondaries with it (direct)" {
+    POLICY=direct
+    replaces_a_frozen_principal
+}
+
+kill_the_principal_of_a_frozen_secondary() {
+    send STOP secondary2
+    send KILL principal
+}
+
+takes_a_frozen_secondary_along() {
+    because "a stopped process notices no end of file, and no SIGTERM. Whom does kill(2) reach with a negative pid?"
+    PERIOD_MS=8000
+    replaces_all kill_the_principal_of_a_frozen_secondary
+}
+
+@test "3.32 a frozen secondary does not outlive its principal (delegated)" { takes_a_frozen_secondary_along; }
+@test "3.33 a frozen secondary does not outlive its principal (direct)" { POLICY=direct takes_a_frozen_secondary_along; }
+
+@test "3.34 all killed at one stroke, all are replaced (delegated)" {
+    because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG until nobody is left to be waited for"
+    replaces_all strike KILL $(servers)
+}
+
+@test "3.35 all killed at one stroke, all are replaced (direct)" {
+    because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG until nobody is left to be waited for"
+    POLICY=direct
+    replaces_all strike KILL $(servers)
+}
+
+@test "3.36 all frozen at one stroke, all are replaced (delegated)" {
+    because "a frozen principal cannot replace its secondaries: who is to be healed first? And who tells the others? kill(2)"
+    replaces_all strike STOP $(servers)
+}
+
+@test "3.37 all frozen at one stroke, all are replaced (direct)" {
+    because "while you wait for one of them, the others are frozen too: whose deadline is next? poll(2), sigtimedwait(2)"
+    POLICY=direct
+    replaces_all strike STOP $(servers)
+}
+
+# Their parent is stopped meanwhile: when it goes on, it is sure to find one SIGCHLD for eight deaths.
+replaces_eight_for_one_sigchld() {
+    because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG until nobody is left to be waited for"
+    N=8 PERIOD_MS=8000
+    start_lab
+    remember
+    strike STOP "$1"
+    strike KILL $(secondaries)
+    strike CONT "$1"
+    await_replaced $(secondaries)
+    await_playing $(secondaries)
+    expect_kept principal
+    stop_lab
+}
+
+@test "3.38 eight secondaries die while their parent sleeps: all are replaced (delegated)" {
+    replaces_eight_for_one_sigchld principal
+}
+
+@test "3.39 eight secondaries die while their parent sleeps: all are replaced (direct)" {
+    POLICY=direct
+    replaces_eight_for_one_sigchld watchdog
+}
+
+replaces_who_was_told_to_end() {
+    because "a server that ended in good order is missing all the same: its parent's SIGCHLD does not ask why. WIFEXITED, wait(2)"
+    start_lab
+    remember
+    send TERM secondary1
+    await_replaced secondary1
+    remember
+    send TERM principal
+    await_replaced $(servers)
+    await_playing $(secondaries)
+    expect_whole
+    stop_lab
+}
+
+@test "3.40 a server that was sent SIGTERM is replaced (delegated)" { replaces_who_was_told_to_end; }
+@test "3.41 a server that was sent SIGTERM is replaced (direct)" { POLICY=direct replaces_who_was_told_to_end; }
+
+survives_a_bad_day() {
+    because "what the one before has left (names, descriptors, zombies, a pid in the table) piles up: unlink(2), close(2), waitpid(2)"
+    local role
+    start_lab
+    for role in secondary1 principal secondary3 secondary1 principal; do
+        remember
+        send KILL "$role"
+        await_replaced "$role"
+        await_playing $(secondaries)
+    done
+    expect_whole
+    expect_history
+    stop_lab
+}
+
+@test "3.42 after a bad day all is as at the beginning (delegated)" { survives_a_bad_day; }
+@test "3.43 after a bad day all is as at the beginning (direct)" { POLICY=direct survives_a_bad_day; }
+
+# ---- what is left in the pipes
+
+ignores_old_pings() {
+    because "a FIFO keeps its bytes as long as anybody has it open, even for writing only: fifo(7), pipe(7)"
+    PERIOD_MS=8000 INTERVAL_MS=150
+    start_lab
+    remember
+    send STOP secondary1
+    printf 'ping\n%.0s' {1..100} 1<>"$OSPS_DIR/dwtube1"
+    send KILL secondary1
+    await_replaced secondary1
+    await_playing secondary1
+    expect_between "pongs of the new one so far" 3 12 "$(since_mark | grep -c "secondary1\\[$(pid_of secondary1)\\] pong ")"
+}
+
+@test "3.44 a replacement does not answer pings that were meant for the one before (delegated)" { ignores_old_pings; }
+
+@test "3.45 a replacement does not answer pings that were meant for the one before (direct)" {
+    POLICY=direct
+    ignores_old_pings
+}
+
+# ignores_half_lines VICTIM
+ignores_half_lines() {
+    because "half a line can stay in the pipe, and in the reader's buffer: what becomes of both when the writer is replaced? pipe(7)"
+    PERIOD_MS=8000
+    start_lab
+    remember
+    send STOP secondary1
+    send STOP "$1"
+    printf pi 1<>"$OSPS_DIR/dwtube1"
+    printf po 1<>"$OSPS_DIR/wdtube1"
+    send KILL "$1"
+    await_replaced "$1" secondary1
+    await_playing secondary1
+}
+
+@test "3.46 half a line that a killed secondary left spoils nothing (delegated)" { ignores_half_lines secondary1; }
+
+@test "3.47 half a line that a killed secondary left spoils nothing (direct)" {
+    POLICY=direct
+    ignores_half_lines secondary1
+}
+
+@test "3.48 half a line that a killed principal left spoils nothing" { ignores_half_lines principal; }
+
+# ---- crash loops
+
+# What the first delay is, is not said. But few restarts fit into the time if each delay is twice the one before,
+# and the last gap between two restarts is much longer than the third before it.
+expect_growing_delay() {
+    local gaps
+    expect_between "restarts of $1" 3 16 "$(grep -c " restarted $1\\[" "$OUT/stdout")"
+    gaps=$(grep " restarted $1\\[" "$OUT/stdout" | awk 'NR > 1 { printf " %d", ($1 - last) * 1000 } { last = $1 }')
+    expect_that "growing gaps between restarts (milliseconds:$gaps)" \
+        awk -v gaps="$gaps" 'BEGIN { n = split(gaps, gap, " "); exit !(n >= 2 && gap[n] > 1.8 * gap[n > 3 ? n - 3 : 1]) }'
+}
+
+# Where the watchdog is the parent, it tells both the death and the restart.
+expect_doubling_delay() {
+    local delays
+    delays=$(awk -v role="$1" '{ split($4, name, /[][]/) } name[1] != role { next }
+        $3 == "died" { died[name[2]] = $1 }
+        $3 == "restarted" { printf " %d", ($1 - died[$6]) * 1000 }' "$OUT/stdout")
+    expect_that "two restarts at once, then delays that double (milliseconds:$delays)" \
+        awk -v delays="$delays" -v soon="$JUST_AFTER_MS" 'BEGIN {
+            n = split(delays, delay, " ")
+            wrong = n < 3 || delay[1] > soon || delay[2] > soon
+            for (i = 3; i < n; i++) wrong += delay[i + 1] < 1.5 * delay[i] - 150
+            exit wrong > 0 }'
+}
+
+slows_a_crash_loop_down() {
+    because "what dies at birth dies again: wait, and twice as long each time. But who sleeps meanwhile serves nobody: poll(2)"
+    start_lab
+    remember
+    keep_killing secondary2 2500
+    expect_growing_delay secondary2
+    expect_kept principal secondary1 secondary3
+    expect_between "longest silence of secondary1, in milliseconds" 0 400 "$(longest_silence_ms secondary1)"
+    expect_no_line ' frozen '
+    stop_lab
+}
+
+@test "3.49 a secondary that dies at birth is restarted with a growing delay, the others go on (delegated)" {
+    slows_a_crash_loop_down
+}
+
+@test "3.50 a secondary that dies at birth is restarted with a growing delay, the others go on (direct)" {
+    POLICY=direct
+    slows_a_crash_loop_down
+    expect_doubling_delay secondary2
+}
+
+@test "3.51 a principal that dies at birth is restarted with a growing delay" {
+    because "what dies at birth dies again: wait, and twice as long each time. But the watchdog stays awake: sigtimedwait(2)"
+    start_lab
+    keep_killing principal 2500
+    expect_growing_delay principal
+    expect_doubling_delay principal
+    stop_lab
+}
