@@ -27,345 +27,27 @@
  *     close | reset                the latter with unread bytes forgotten and a TCP reset
  *     silence MS                   hold everything open, without a word
  *     until PATH                   the same, until that file exists
- *     hammer MS ADDRESS PORT       connect and reset all that time; then tells `refused COUNT of COUNT`
+ *     hammer PATH ADDRESS PORT     connect and reset until that file exists; then tells `refused COUNT of COUNT`
  *     tell TEXT                    on standard output
  *     times COUNT                  all that follows, so many times
  *
  * REGEX is an extended regular expression. Each waiting has the deadline, 10 seconds unless told.
  * Left out on purpose: more than one script at a time; any other address family than IPv4.
  */
-#include <arpa/inet.h>
+#include "script.h"
+#include "wire.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <regex.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { ACTION_FAILED = 1, WRONG_SCRIPT = 2, MAX_CONNS = 2000, MAX_LISTENERS = 8, MAX_LINE = 4096, MAX_TEXT = 65536 };
-enum { SLOW_MS = 2, HAMMER_NS = 200000 };
-
-struct conn {
-    int fd;
-    int port;                   /* of the listener it came by; 0 for one we have opened */
-    size_t count;               /* bytes read and not yet taken */
-    char bytes[MAX_LINE];
-};
-
-struct listener {
-    int fd;
-    int port;
-};
-
-enum hearing { HEARD, ENDED, TOO_LATE };
-
-static long deadline_ms = 10000;
-static const char *current_action = "start";
-static struct conn *conns[MAX_CONNS];
-static size_t conn_count;
-static struct conn *current;
-static struct listener listeners[MAX_LISTENERS];
-static size_t listener_count;
-static char place_port[16], place_token[MAX_LINE];
-
-__attribute__((format(printf, 2, 3)))
-static _Noreturn void end_with(int status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fflush(stdout);
-    fprintf(stderr, "peer: %s: ", current_action);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    exit(status);
-}
-
-static _Noreturn void fail(const char *what)
-{
-    end_with(ACTION_FAILED, "%s: %s", what, strerror(errno));
-}
-
-/* ---- time */
-
-static long long now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-static void sleep_ms(long milliseconds)
-{
-    poll(NULL, 0, (int)milliseconds);
-}
-
-/* Returns false at the deadline. */
-static bool await_ready(int fd, short events, long long until_ms)
-{
-    struct pollfd wanted = { .fd = fd, .events = events };
-    int ready;
-    do {
-        long long left = until_ms - now_ms();
-        ready = poll(&wanted, 1, left > 0 ? (int)left : 0);
-    } while (ready == -1 && errno == EINTR);
-    return ready == 1;
-}
-
-/* ---- the operands of an action */
-
-static long to_number(const char *text)
-{
-    char *end;
-    errno = 0;
-    long number = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number < 0)
-        end_with(WRONG_SCRIPT, "'%s' is no number", text);
-    return number;
-}
-
-/* Cuts the next word off. */
-static char *next_word(char **rest)
-{
-    char *word = *rest + strspn(*rest, " ");
-    char *end = word + strcspn(word, " ");
-    *rest = *end == '\0' ? end : end + 1;
-    *end = '\0';
-    if (*word == '\0')
-        end_with(WRONG_SCRIPT, "an operand is missing");
-    return word;
-}
-
-static long next_number(char **rest)
-{
-    return to_number(next_word(rest));
-}
-
-static struct sockaddr_in next_address(char **rest)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET };
-    if (inet_pton(AF_INET, next_word(rest), &address.sin_addr) != 1)
-        end_with(WRONG_SCRIPT, "no address");
-    address.sin_port = htons((uint16_t)next_number(rest));
-    return address;
-}
-
-static void expand_places(const char *action, char expanded[MAX_TEXT])
-{
-    size_t length = 0;
-    for (; *action != '\0' && length < MAX_TEXT - MAX_LINE; action++) {
-        const char *place = action[0] != '%' ? NULL
-            : action[1] == 'p' ? place_port : action[1] == 't' ? place_token : NULL;
-        if (place == NULL) {
-            expanded[length++] = *action;
-            continue;
-        }
-        length += (size_t)sprintf(expanded + length, "%s", place);
-        action++;
-    }
-    expanded[length] = '\0';
-}
-
-/* In place; returns the length, since there may be zero bytes. */
-static size_t unescape(char *text)
-{
-    char *to = text;
-    for (const char *from = text; *from != '\0'; from++) {
-        if (*from != '\\' || from[1] == '\0') {
-            *to++ = *from;
-            continue;
-        }
-        from++;
-        *to++ = *from == 'n' ? '\n' : *from == 'r' ? '\r' : *from == '0' ? '\0' : *from;
-    }
-    return (size_t)(to - text);
-}
-
-/* ---- connections */
-
-static void set_nonblocking(int fd)
-{
-    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == -1)
-        fail("fcntl");
-}
-
-static struct conn *add_conn(int fd, int port)
-{
-    int on = 1;
-    struct conn *conn = calloc(1, sizeof *conn);
-    if (conn == NULL || conn_count == MAX_CONNS)
-        end_with(ACTION_FAILED, "too many connections");
-    set_nonblocking(fd);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    conn->fd = fd;
-    conn->port = port;
-    conns[conn_count++] = conn;
-    return conn;
-}
-
-static void drop_conn(struct conn *conn)
-{
-    for (size_t i = 0; i < conn_count; i++)
-        if (conns[i] == conn)
-            memmove(&conns[i], &conns[i + 1], (--conn_count - i) * sizeof conns[0]);
-    if (current == conn)
-        current = NULL;
-    close(conn->fd);
-    free(conn);
-}
-
-static struct conn *the_current(void)
-{
-    if (current == NULL)
-        end_with(WRONG_SCRIPT, "no connection is open");
-    return current;
-}
-
-/* Returns the descriptor, or -1 with errno. */
-static int try_connect(const struct sockaddr_in *address)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd == -1)
-        fail("socket");
-    set_nonblocking(fd);
-    int error = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
-    socklen_t size = sizeof error;
-    if (error == EINPROGRESS) {
-        error = ETIMEDOUT;
-        if (await_ready(fd, POLLOUT, now_ms() + deadline_ms))
-            getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    }
-    if (error == 0)
-        return fd;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-static struct conn *open_conn(const struct sockaddr_in *address)
-{
-    int fd = try_connect(address);
-    if (fd == -1)
-        fail("connect");
-    return add_conn(fd, 0);
-}
-
-static const struct listener *find_listener(long port)
-{
-    for (size_t i = 0; i < listener_count; i++)
-        if (listeners[i].port == port)
-            return &listeners[i];
-    end_with(WRONG_SCRIPT, "nobody listens on port %ld", port);
-}
-
-static struct conn *accept_from(const struct listener *listener)
-{
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd == -1)
-        fail("accept");
-    return add_conn(fd, listener->port);
-}
-
-/* ---- lines */
-
-static bool take_line(struct conn *conn, char line[MAX_LINE])
-{
-    char *newline = memchr(conn->bytes, '\n', conn->count);
-    if (newline == NULL)
-        return false;
-    size_t length = (size_t)(newline - conn->bytes);
-    memcpy(line, conn->bytes, length);
-    line[length] = '\0';
-    conn->count -= length + 1;
-    memmove(conn->bytes, newline + 1, conn->count);
-    return true;
-}
-
-/* Returns false when the connection has ended, by end of file or by reset. */
-static bool read_more(struct conn *conn)
-{
-    if (conn->count == MAX_LINE)
-        end_with(ACTION_FAILED, "heard %d bytes without a newline", MAX_LINE);
-    ssize_t count = read(conn->fd, conn->bytes + conn->count, MAX_LINE - conn->count);
-    if (count > 0)
-        conn->count += (size_t)count;
-    return count > 0 || (count == -1 && (errno == EAGAIN || errno == EINTR));
-}
-
-static void tell_line(const char *line)
-{
-    puts(line);
-    fflush(stdout);
-}
-
-static enum hearing hear(struct conn *conn, char line[MAX_LINE])
-{
-    long long until_ms = now_ms() + deadline_ms;
-    while (!take_line(conn, line)) {
-        if (!await_ready(conn->fd, POLLIN, until_ms))
-            return TOO_LATE;
-        if (!read_more(conn))
-            return ENDED;
-    }
-    tell_line(line);
-    return HEARD;
-}
-
-static void hear_or_fail(struct conn *conn, char line[MAX_LINE])
-{
-    enum hearing hearing = hear(conn, line);
-    if (hearing == ENDED)
-        end_with(ACTION_FAILED, "the connection ended without a line");
-    if (hearing == TOO_LATE)
-        end_with(ACTION_FAILED, "no line came in %ld ms", deadline_ms);
-}
-
-static bool matches(const char *line, const char *pattern)
-{
-    regex_t regex;
-    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-        end_with(WRONG_SCRIPT, "not a regular expression");
-    bool found = regexec(&regex, line, 0, NULL, 0) == 0;
-    regfree(&regex);
-    return found;
-}
-
-static void must_match(const char *line, const char *pattern)
-{
-    if (!matches(line, pattern))
-        end_with(ACTION_FAILED, "heard '%s'", line);
-}
-
-/* ---- bytes */
-
-/* Returns how many bytes went: less than `length` if the other side has gone, or takes no more until then. */
-static size_t send_bytes(struct conn *conn, const char *bytes, size_t length, long long until_ms)
-{
-    size_t sent = 0;
-    while (sent < length && await_ready(conn->fd, POLLOUT, until_ms)) {
-        ssize_t count = send(conn->fd, bytes + sent, length - sent, MSG_NOSIGNAL);
-        if (count == -1 && errno != EAGAIN && errno != EINTR)
-            break;
-        sent += count > 0 ? (size_t)count : 0;
-    }
-    return sent;
-}
-
-static void send_all(struct conn *conn, const char *bytes, size_t length)
-{
-    if (send_bytes(conn, bytes, length, now_ms() + deadline_ms) < length)
-        end_with(ACTION_FAILED, "the other side has gone, or takes no more");
-}
+enum { SLOW_MS = 2, HAMMER_MS = 1 };
 
 /* ---- the verbs; each gets its operands */
 
@@ -386,14 +68,7 @@ static void do_crowd(char *rest)
 static void do_listen(char *rest)
 {
     struct sockaddr_in address = next_address(&rest);
-    int on = 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1
-        || bind(fd, (struct sockaddr *)&address, sizeof address) == -1 || listen(fd, SOMAXCONN) == -1)
-        fail("listen");
-    if (listener_count == MAX_LISTENERS)
-        end_with(WRONG_SCRIPT, "too many ports");
-    listeners[listener_count++] = (struct listener){ fd, ntohs(address.sin_port) };
+    listen_at(&address);
     tell_line("listening");
 }
 
@@ -405,51 +80,20 @@ static void do_accept(char *rest)
     current = accept_from(listener);
 }
 
-/* Sleeps until somebody comes to that port, or has something to say there. Who left is dropped. */
-static void attend(const struct listener *listener, long long until_ms)
-{
-    struct pollfd wanted[1 + MAX_CONNS] = { { .fd = listener->fd, .events = POLLIN } };
-    size_t count = conn_count;
-    for (size_t i = 0; i < count; i++)
-        wanted[1 + i] = (struct pollfd){ .fd = conns[i]->port == listener->port ? conns[i]->fd : -1, .events = POLLIN };
-    long long left = until_ms - now_ms();
-    if (left <= 0 || poll(wanted, 1 + count, (int)left) == 0)
-        end_with(ACTION_FAILED, "nobody said a line in %ld ms", deadline_ms);
-    for (size_t i = count; i-- > 0;)
-        if (wanted[1 + i].revents != 0 && !read_more(conns[i]))
-            drop_conn(conns[i]);
-    if (wanted[0].revents != 0)
-        accept_from(listener);
-}
-
-static struct conn *find_speaker(int port, char line[MAX_LINE])
-{
-    for (size_t i = 0; i < conn_count; i++)
-        if (conns[i]->port == port && take_line(conns[i], line))
-            return conns[i];
-    return NULL;
-}
-
-static void hear_any(const struct listener *listener, const char *pattern)
-{
-    long long until_ms = now_ms() + deadline_ms;
-    char line[MAX_LINE];
-    while ((current = find_speaker(listener->port, line)) == NULL)
-        attend(listener, until_ms);
-    tell_line(line);
-    must_match(line, pattern);
-}
-
 static void do_serve(char *rest)
 {
     const struct listener *listener = find_listener(next_number(&rest));
-    hear_any(listener, rest);
+    char line[MAX_LINE];
+    current = hear_any(listener, line);
+    must_match(line, rest);
 }
 
 static void do_expect_any(char *rest)
 {
     const struct listener nobody = { .fd = -1, .port = 0 };
-    hear_any(&nobody, rest);
+    char line[MAX_LINE];
+    current = hear_any(&nobody, line);
+    must_match(line, rest);
 }
 
 static void do_send(char *rest)
@@ -501,8 +145,7 @@ static void do_expect_place(char *rest)
     char line[MAX_LINE];
     (void)rest;
     hear_or_fail(the_current(), line);
-    must_match(line, "^[0-9]{1,5} [^ ]+\r?$");
-    sscanf(line, "%15s %4095s", place_port, place_token);
+    keep_place(line);
 }
 
 static void do_expect_refusal(char *rest)
@@ -573,11 +216,10 @@ static void do_until(char *path)
 
 static void do_hammer(char *rest)
 {
-    long long until_ms = now_ms() + next_number(&rest);
+    const char *path = next_word(&rest);
     struct sockaddr_in address = next_address(&rest);
-    const struct timespec moment = { .tv_nsec = HAMMER_NS };
     long count = 0, refused = 0;
-    for (; now_ms() < until_ms; count++) {
+    for (; access(path, F_OK) == -1; count++) {
         int fd = try_connect(&address);
         if (fd == -1) {
             refused++;
@@ -585,7 +227,7 @@ static void do_hammer(char *rest)
             prepare_reset(fd);
             close(fd);
         }
-        nanosleep(&moment, NULL);
+        sleep_ms(HAMMER_MS);
     }
     printf("refused %ld of %ld\n", refused, count);
 }
@@ -617,8 +259,7 @@ static const struct {
 static void perform(const char *action)
 {
     static char text[MAX_TEXT];
-    current_action = action;
-    expand_places(action, text);
+    begin_action(action, text);
     char *rest = text, *verb = next_word(&rest);
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
         if (strcmp(verb, verbs[i].verb) == 0) {

@@ -158,6 +158,7 @@ request_place() {
     dial "$1"
     say "$1" "${2:-requetetype1}\\n"
     hear "$1" '^[0-9]+ [^ ]+$'
+    # shellcheck disable=SC2034  # for the tests
     PLACE=${HEARD% *} TOKEN=${HEARD#* }
 }
 

@@ -16,7 +16,6 @@
 #include "shared.h"
 #include "waiting.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -72,7 +71,8 @@ static void clean_up(void)
         (void)waitpid(secondary_pid, NULL, 0);
     }
     segment_remove(&segment);
-    rundir_release(&rundir);
+    if (rundir_release(&rundir) == -1)
+        warn("leave run directory %s", rundir.path);
 }
 
 static void set_up(void)
@@ -107,63 +107,77 @@ static void start_secondary(int interval_ms)
     }
 }
 
-/* Waits for the secondary, which has ended or is about to. Returns its wait status. */
-static int reap_secondary(void)
+static void tell_end(pid_t pid, int status)
 {
-    int status;
-    pid_t pid = secondary_pid;
-
-    while (waitpid(pid, &status, 0) == -1)
-        if (errno != EINTR)
-            die("wait for secondary1[%ld]", (long)pid);
-    secondary_pid = 0;
     if (WIFSIGNALED(status))
         journal("reaped secondary1[%ld] signal %d", (long)pid, WTERMSIG(status));
     else
         journal("reaped secondary1[%ld] status %d", (long)pid, WEXITSTATUS(status));
-    return status;
 }
 
-/* Writes the numbers. Returns early when told to stop; does not return when the
- * secondary dies before it is told to. */
+/* Reaps the secondary if it has ended, and stores its wait status. Does not wait: a SIGCHLD
+ * is a hint, and may have come for something else. */
+static bool reap_secondary(int *status)
+{
+    pid_t pid = waitpid(secondary_pid, status, WNOHANG);
+
+    if (pid == -1)
+        die("wait for secondary1[%ld]", (long)secondary_pid);
+    if (pid == 0)
+        return false;
+    secondary_pid = 0;
+    tell_end(pid, *status);
+    return true;
+}
+
+/* Waits until it is time for the next number. Returns false when told to stop; does not
+ * return when the secondary dies before it is told to. */
+static bool wait_until(int64_t deadline_ms)
+{
+    int signal_number;
+    int status;
+
+    while ((signal_number = wait_for_signal(&signals, deadline_ms)) == SIGCHLD)
+        if (reap_secondary(&status))
+            diex("share the counter: the secondary ended before its time");
+    if (signal_number == -1)
+        die("wait for a signal");
+    return signal_number == 0;
+}
+
 static void write_rounds(const struct options *options)
 {
     struct shared *shared = segment.memory;
 
     for (int round = 1; round <= options->rounds; round++) {
-        int signal_number;
-
         atomic_store(&shared->counter, round);
         journal_often("write %d", round);
-        signal_number = wait_for_signal(&signals, clock_ms() + options->interval_ms);
-        if (signal_number == -1)
-            die("wait for a signal");
-        if (signal_number == SIGCHLD) {
-            (void)reap_secondary();
-            diex("share the counter: the secondary ended before its time");
-        }
-        if (signal_number != 0)
+        if (!wait_until(clock_ms() + options->interval_ms))
             return;
     }
 }
 
-/* Asks the secondary to end, and makes it end if it does not. */
+/* Asks the secondary to end, and makes it end if it does not. Returns its wait status. */
 static int stop_secondary(void)
 {
     int64_t deadline_ms = clock_ms() + STOP_MS;
-    int signal_number;
+    int status;
 
     /* SIGCONT: a stopped process gets no other signal before it goes on, but SIGKILL. */
     if (kill(secondary_pid, SIGTERM) == -1 || kill(secondary_pid, SIGCONT) == -1)
         die("signal secondary1[%ld]", (long)secondary_pid);
-    do
-        signal_number = wait_for_signal(&signals, deadline_ms);
-    while (signal_number > 0 && signal_number != SIGCHLD);
-    if (signal_number != SIGCHLD) {
-        warnx("stop secondary1[%ld]: no end after %d ms, killed", (long)secondary_pid, STOP_MS);
-        (void)kill(secondary_pid, SIGKILL);
+    while (!reap_secondary(&status)) {
+        int signal_number = wait_for_signal(&signals, deadline_ms);
+
+        if (signal_number == -1)
+            die("wait for a signal");
+        if (signal_number == 0) {
+            warnx("stop secondary1[%ld]: no end after %d ms, killed", (long)secondary_pid, STOP_MS);
+            (void)kill(secondary_pid, SIGKILL);
+            deadline_ms = clock_ms() + STOP_MS;
+        }
     }
-    return reap_secondary();
+    return status;
 }
 
 int main(int argc, char *argv[])

@@ -19,7 +19,7 @@ enum { PARENT_CHECK_MS = 100 };
 /* Waits until `deadline_ms`. Returns false when it is time to end. */
 static bool wait_until(int64_t deadline_ms, const sigset_t *signals, pid_t principal)
 {
-    while (clock_ms() < deadline_ms) {
+    do {
         int64_t slice_ms = clock_ms() + PARENT_CHECK_MS;
         int signal_number = wait_for_signal(signals, slice_ms < deadline_ms ? slice_ms : deadline_ms);
 
@@ -28,7 +28,7 @@ static bool wait_until(int64_t deadline_ms, const sigset_t *signals, pid_t princ
         /* A process whose parent has died is given another one. */
         if (signal_number == SIGTERM || getppid() != principal)
             return false;
-    }
+    } while (clock_ms() < deadline_ms);
     return true;
 }
 

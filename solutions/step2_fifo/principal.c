@@ -83,10 +83,11 @@ static void clean_up(void)
         (void)waitpid(secondary_pid, NULL, 0);
     }
     channel_close(&channel);
-    if (segment.memory != NULL)
-        (void)fifo_remove_pair(rundir.fd, 1);
+    if (segment.memory != NULL && fifo_remove_pair(rundir.fd, 1) == -1)
+        warn("remove dwtube1 and wdtube1 from %s", rundir.path);
     segment_remove(&segment);
-    rundir_release(&rundir);
+    if (rundir_release(&rundir) == -1)
+        warn("leave run directory %s", rundir.path);
     signals_close();
 }
 
@@ -149,27 +150,27 @@ static void start_secondary(void)
         die("let signals go");
 }
 
-/* Waits for the secondary, which has ended or is about to. Returns its wait status. */
-static int reap_secondary(void)
+static void tell_end(pid_t pid, int status)
 {
-    int status;
-    pid_t pid = secondary_pid;
-
-    while (waitpid(pid, &status, 0) == -1)
-        if (errno != EINTR)
-            die("wait for secondary1[%ld]", (long)pid);
-    secondary_pid = 0;
     if (WIFSIGNALED(status))
         journal("reaped secondary1[%ld] signal %d", (long)pid, WTERMSIG(status));
     else
         journal("reaped secondary1[%ld] status %d", (long)pid, WEXITSTATUS(status));
-    return status;
 }
 
-static _Noreturn void lose_secondary(void)
+/* Reaps the secondary if it has ended, and stores its wait status. Does not wait: a SIGCHLD
+ * is a hint, and may have come for something else. */
+static bool reap_secondary(int *status)
 {
-    (void)reap_secondary();
-    diex("play ping-pong: the secondary ended before its time");
+    pid_t pid = waitpid(secondary_pid, status, WNOHANG);
+
+    if (pid == -1)
+        die("wait for secondary1[%ld]", (long)secondary_pid);
+    if (pid == 0)
+        return false;
+    secondary_pid = 0;
+    tell_end(pid, *status);
+    return true;
 }
 
 /* Waits until `fd` is readable (-1: for signals only), a signal has come, or `deadline_ms`.
@@ -192,6 +193,15 @@ static bool wait_readable(int fd, int64_t deadline_ms)
 static bool asked_to_stop(void)
 {
     return signals_take(SIGTERM) || signals_take(SIGINT) || signals_take(SIGHUP);
+}
+
+static int await_secondary(void);
+
+/* The pipe has ended: so has the secondary, or it is about to. */
+static _Noreturn void lose_secondary(void)
+{
+    (void)await_secondary();
+    diex("play ping-pong: the secondary ended before its time");
 }
 
 /* Returns true when `pong` has come, false when a person wants the program to stop. */
@@ -238,22 +248,29 @@ static int play(int exchanges)
     return count;
 }
 
-/* Tells the secondary to end, and makes it end if it does not. Returns its wait status. */
-static int stop_secondary(void)
+/* Waits for the end of the secondary, and brings it about if it does not come. Returns its
+ * wait status. */
+static int await_secondary(void)
 {
     int64_t deadline_ms = clock_ms() + STOP_MS;
+    int status;
 
+    while (!reap_secondary(&status))
+        if (!wait_readable(-1, deadline_ms)) {
+            warnx("stop secondary1[%ld]: no end after %d ms, killed", (long)secondary_pid, STOP_MS);
+            (void)kill(secondary_pid, SIGKILL);
+            deadline_ms = clock_ms() + STOP_MS;
+        }
+    return status;
+}
+
+static int stop_secondary(void)
+{
     if (line_write(channel.out, "stop") == -1 && errno != EPIPE)
         warn("write stop to dwtube1");
     /* A stopped process reads nothing before it goes on. */
     (void)kill(secondary_pid, SIGCONT);
-    while (!signals_take(SIGCHLD))
-        if (!wait_readable(-1, deadline_ms)) {
-            warnx("stop secondary1[%ld]: no end after %d ms, killed", (long)secondary_pid, STOP_MS);
-            (void)kill(secondary_pid, SIGKILL);
-            break;
-        }
-    return reap_secondary();
+    return await_secondary();
 }
 
 int main(int argc, char *argv[])

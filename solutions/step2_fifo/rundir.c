@@ -105,10 +105,18 @@ static int await_remnants(struct rundir *rundir)
 {
     struct pollfd alive = { .fd = openat(rundir->fd, "alive", O_WRONLY | O_NONBLOCK | O_NOFOLLOW) };
     int64_t deadline_ms = clock_ms() + REMNANTS_MS;
+    struct stat status;
     int answer;
 
+    /* ENOENT: the last start ended well. ENXIO: nobody has it open for reading. */
     if (alive.fd == -1)
-        return 0; /* ENOENT: a clean end; ENXIO: nobody has it open; else mkfifo will tell */
+        return errno == ENOENT || errno == ENXIO ? 0
+             : refuse_errno(rundir, "open pipe 'alive' in run directory");
+    if (fstat(alive.fd, &status) == -1 || !S_ISFIFO(status.st_mode)) {
+        (void)close(alive.fd);
+        return refuse(rundir, "'alive' in run directory %s is no pipe of ours; remove it",
+                      rundir->path);
+    }
     do
         answer = poll(&alive, 1, clock_left_ms(deadline_ms));
     while ((answer == -1 && errno == EINTR) || (answer == 1 && !(alive.revents & POLLERR)));
@@ -162,9 +170,10 @@ void rundir_leave(struct rundir *rundir)
     close_if_open(&rundir->fd);
 }
 
-void rundir_release(struct rundir *rundir)
+int rundir_release(struct rundir *rundir)
 {
-    if (rundir->fd != -1)
-        (void)unlinkat(rundir->fd, "alive", 0);
+    int result = rundir->fd == -1 ? 0 : unlinkat(rundir->fd, "alive", 0);
+
     rundir_leave(rundir);
+    return result;
 }

@@ -1,7 +1,9 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -15,16 +17,34 @@
  * not torn (PIPE_BUF); Linux keeps 4,096 whole. Only `status` with many servers is long. */
 enum { LINE_SIZE = 4096 };
 
+/* A reader that does not read (a pager, a terminal after Ctrl-S) must not hold up the lab.
+ * It is waited for this long, once; then lines are dropped until it reads again. If two
+ * processes see the last free place in a pipe, the slower one still waits in write(2). */
+enum { PATIENCE_MS = 500 };
+
 static struct timespec started;
 static char role[32] = "main";
 static int output = STDOUT_FILENO;
+static bool is_vital = true;
 static bool quiet;
 static bool lost;
+static unsigned long dropped; /* lines, since the last one that was written */
+
+/* A descriptor below 3 that is closed would be given to the next file or socket, and the
+ * journal written into it. Now it is there, and every use of it is an error. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
 
 void journal_open(const char *first_role, bool be_quiet)
 {
+    fill_standard_descriptors();
     (void)clock_gettime(CLOCK_MONOTONIC, &started);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     journal_set_role(first_role, 0);
     quiet = be_quiet;
 }
@@ -40,6 +60,7 @@ void journal_set_role(const char *name, int number)
 void journal_send_to(int fd)
 {
     output = fd;
+    is_vital = false;
 }
 
 bool journal_is_lost(void)
@@ -94,22 +115,63 @@ static int write_once(int fd, const char *line, size_t length)
     return written == (ssize_t)length ? 0 : -1;
 }
 
+/* True if the reader takes a line now, or does within PATIENCE_MS. */
+static bool has_room(void)
+{
+    struct pollfd writable = { .fd = output, .events = POLLOUT };
+
+    return poll(&writable, 1, dropped == 0 ? PATIENCE_MS : 0) != 0;
+}
+
+static void lose_journal(void)
+{
+    if (!is_vital) {
+        output = -1;
+        return;
+    }
+    lost = true;
+    warn("write the journal");
+    (void)raise(SIGTERM);
+}
+
+/* SECONDS ROLE[PID] */
+static size_t begin_line(char line[LINE_SIZE])
+{
+    int64_t microseconds = microseconds_since_start();
+    int length = snprintf(line, LINE_SIZE, "%" PRId64 ".%06d %s[%ld] ", microseconds / 1000000,
+                          (int)(microseconds % 1000000), role, (long)getpid());
+
+    return length > 0 ? (size_t)length : 0;
+}
+
+static void tell_dropped(void)
+{
+    char line[LINE_SIZE];
+    size_t length = begin_line(line);
+
+    length += (size_t)snprintf(line + length, sizeof line - length, "dropped %lu lines", dropped);
+    if (write_once(output, line, finish_line(line, length)) == 0)
+        dropped = 0;
+}
+
 PRINTF_LIKE(1)
 static void write_event(const char *format, va_list arguments)
 {
     char line[LINE_SIZE];
-    int64_t microseconds = microseconds_since_start();
     int saved_errno = errno;
-    int prefix = snprintf(line, sizeof line, "%" PRId64 ".%06d %s[%ld] ",
-                          microseconds / 1000000, (int)(microseconds % 1000000),
-                          role, (long)getpid());
-    size_t length = prefix > 0 ? (size_t)prefix : 0;
+    size_t length;
 
+    if (output == -1 || lost)
+        return;
+    length = begin_line(line);
     append(line, &length, format, arguments);
-    if (output != -1 && write_once(output, line, finish_line(line, length)) == -1 && !lost) {
-        lost = true;
-        warn("write the journal");
-        (void)raise(SIGTERM);
+    if (!has_room()) {
+        dropped++;
+    } else {
+        if (dropped > 0)
+            tell_dropped();
+        if (write_once(output, line, finish_line(line, length)) == -1)
+            lose_journal();
     }
     errno = saved_errno;
 }

@@ -13,6 +13,7 @@
 
 enum {
     KILL_MS = 100,        /* a process that was sent SIGKILL may take so long to be gone */
+    RETRY_MS = 200,       /* until the next try to connect to a secondary */
     DISTANT_MS = 60 * 1000
 };
 
@@ -58,12 +59,15 @@ static void connect_peer(int number)
     int generation = atomic_load(&slot->generation);
     struct channel opened;
 
-    if (atomic_load(&slot->pid) == 0 || generation == peer->generation)
+    if (atomic_load(&slot->pid) == 0 || generation == peer->generation
+        || clock_ms() < peer->retry_ms)
         return;
     if (fifo_open_principal_side(&opened, lab->rundir.fd, number) == -1) {
-        if (errno == ENXIO || errno == ENOENT)
-            return; /* dying, or about to be replaced */
-        warn("open the pipes of secondary%d", number);
+        /* These two: it is dying, or about to be replaced. */
+        if (errno != ENXIO && errno != ENOENT)
+            warn("open the pipes of secondary%d", number);
+        peer->retry_ms = clock_ms() + RETRY_MS;
+        return;
     }
     channel_close(&peer->channel);
     peer->channel = opened;
@@ -128,8 +132,11 @@ int64_t peers_look_after(void)
         for (int number = 1; number <= lab->secondaries; number++)
             wake_ms = child_wake_ms(&peers[number].child, wake_ms);
     }
-    for (int number = 1; number <= lab->secondaries; number++)
+    for (int number = 1; number <= lab->secondaries; number++) {
         connect_peer(number);
+        if (peers[number].retry_ms > clock_ms() && peers[number].retry_ms < wake_ms)
+            wake_ms = peers[number].retry_ms;
+    }
     return wake_ms;
 }
 

@@ -32,6 +32,10 @@ struct game {
     int64_t next_ping_ms;
 };
 
+/* A pong that has not come for so long will not: somebody else has read the ping, with
+ * `cat dwtube1` perhaps. Then the game goes on with another one. */
+enum { LOST_MS = 2000 };
+
 static struct lab *lab;
 static struct game games[1 + MAX_SECONDARIES]; /* games[K] is with peers[K] */
 
@@ -81,12 +85,14 @@ static int64_t send_due_pings(int64_t until_ms)
     for (int number = 1; number <= lab->secondaries; number++) {
         struct game *game = game_with(number);
 
-        if (!peer_is_connected(&peers[number]) || game->awaiting_pong)
+        int64_t due_ms = game->next_ping_ms + (game->awaiting_pong ? LOST_MS : 0);
+
+        if (!peer_is_connected(&peers[number]))
             continue;
-        if (game->next_ping_ms <= clock_ms())
+        if (due_ms <= clock_ms())
             send_ping(game, number);
-        else if (game->next_ping_ms < until_ms)
-            until_ms = game->next_ping_ms;
+        else if (due_ms < until_ms)
+            until_ms = due_ms;
     }
     return until_ms;
 }
@@ -95,15 +101,16 @@ static void serve(void)
 {
     enum { POLL_PEERS = SERVER_SLOTS, SLOTS = POLL_PEERS + MAX_SECONDARIES };
     struct pollfd wanted[SLOTS];
+    nfds_t count = (nfds_t)(POLL_PEERS + lab->secondaries);
 
     do {
         int64_t wake_ms = send_due_pings(peers_look_after());
 
         server_watch(lab, wanted);
-        for (int number = 1; number <= MAX_SECONDARIES; number++)
+        for (int number = 1; number <= lab->secondaries; number++)
             wanted[POLL_PEERS + number - 1] =
                 (struct pollfd){ .fd = peers[number].channel.in, .events = POLLIN };
-        if (poll(wanted, SLOTS, clock_left_ms(wake_ms)) == -1) {
+        if (poll(wanted, count, clock_left_ms(wake_ms)) == -1) {
             if (errno != EINTR)
                 die("wait for events");
             continue;

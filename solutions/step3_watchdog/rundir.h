@@ -30,7 +30,8 @@ int rundir_take(struct rundir *rundir, const char *option);
 /* For a child after fork(2), before it ends: gives its descriptors back. */
 void rundir_leave(struct rundir *rundir);
 
-/* For the first process: removes `alive`, and lets the next start in. */
-void rundir_release(struct rundir *rundir);
+/* For the first process: removes `alive`, and lets the next start in. Does nothing where
+ * the directory was not taken. Returns 0, or -1 with errno. */
+int rundir_release(struct rundir *rundir);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-enum { MAX_CAUGHT = 8, HIGHEST_SIGNAL = 64 };
+enum { MAX_CAUGHT = 8 /* more than any program here needs */, HIGHEST_SIGNAL = 64 };
 
 static int caught[MAX_CAUGHT + 1];
 static volatile sig_atomic_t noted[HIGHEST_SIGNAL + 1];
@@ -38,16 +38,23 @@ static int open_self_pipe(void)
     return 0;
 }
 
+static bool hangup_is_ignored(void)
+{
+    struct sigaction inherited;
+
+    return sigaction(SIGHUP, NULL, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
+}
+
 int signals_open(const int numbers[])
 {
+    int count = 0;
+
     if (open_self_pipe() == -1)
         return -1;
-    for (int i = 0; numbers[i] != 0; i++) {
-        if (i == MAX_CAUGHT) {
-            errno = EINVAL;
-            return -1;
-        }
-        caught[i] = numbers[i];
+    for (int i = 0; numbers[i] != 0 && count < MAX_CAUGHT; i++) {
+        if (numbers[i] == SIGHUP && hangup_is_ignored())
+            continue;
+        caught[count++] = numbers[i];
         noted[numbers[i]] = 0;
         if (set_action(numbers[i], note) == -1)
             return -1;

@@ -10,8 +10,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Catches the signals in `numbers`, a list that ends with 0.
- * Returns the descriptor to poll(2) for reading, or -1 with errno. */
+/* Catches the signals in `numbers`, a list that ends with 0; but a SIGHUP that is ignored,
+ * as nohup(1) does, stays so. Returns the descriptor to poll(2) for reading, or -1 with errno. */
 int signals_open(const int numbers[]);
 
 /* Empties the pipe. To be called when poll(2) says it is readable, before the

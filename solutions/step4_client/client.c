@@ -234,7 +234,7 @@ static bool serve_request(const char *request)
     char result[LINE_ROOM];
     int pause_ms = FIRST_PAUSE_MS;
 
-    if (strchr(request, '\n') != NULL) {
+    if (strpbrk(request, "\r\n") != NULL) {
         warnx("send a request: it has more than one line");
         return false;
     }
@@ -264,21 +264,44 @@ static bool serve_arguments(int count, char *requests[])
     return all_answered;
 }
 
+/* What is left at the end of file is a request too: a person may forget the last newline. */
+static bool take_last_line(struct line_reader *reader, char line[LINE_ROOM])
+{
+    size_t length = reader->end - reader->start;
+
+    if (length > LINE_LONGEST)
+        length = LINE_LONGEST;
+    memcpy(line, reader->bytes + reader->start, length);
+    line[length] = '\0';
+    reader->start = reader->end;
+    return length > 0;
+}
+
+/* Returns false at the end of standard input. */
+static bool next_request(struct line_reader *reader, char line[LINE_ROOM])
+{
+    struct pollfd readable = { .fd = reader->fd, .events = POLLIN };
+    enum line_status status;
+
+    while ((status = line_read(reader, line)) == LINE_NONE)
+        if (poll(&readable, 1, -1) == -1 && errno != EINTR)
+            die("wait for requests");
+    if (status == LINE_ERROR)
+        die("read requests");
+    return status == LINE_READY || take_last_line(reader, line);
+}
+
 static bool serve_standard_input(void)
 {
+    struct line_reader reader;
+    char line[LINE_ROOM];
     bool all_answered = true;
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t length;
 
-    while ((length = getline(&line, &room, stdin)) != -1) {
-        line[strcspn(line, "\r\n")] = '\0';
+    line_reader_open(&reader, STDIN_FILENO);
+    while (next_request(&reader, line)) {
         if (*line != '\0' && !serve_request(line))
             all_answered = false;
     }
-    free(line);
-    if (ferror(stdin))
-        die("read requests");
     return all_answered;
 }
 

@@ -14,8 +14,19 @@ enum {
     PAUSE_MS = 100    /* before the next try when no descriptor is left */
 };
 
-void conns_open(struct conns *conns, int listener)
+/* poll(2) refuses more places than the process may have descriptors. */
+static int choose_limit(int reserved)
 {
+    long most = sysconf(_SC_OPEN_MAX);
+
+    if (most == -1 || most - reserved > MAX_CONNS)
+        return MAX_CONNS;
+    return most > reserved ? (int)(most - reserved) : 1;
+}
+
+void conns_open(struct conns *conns, int listener, int reserved)
+{
+    conns->limit = choose_limit(reserved);
     conns->listener = listener;
     conns->pause_until_ms = 0;
     conns->used = 0;
@@ -85,7 +96,7 @@ static struct conn *find_silent(struct conns *conns)
  * none: then clients wait in the listen queue. */
 static struct conn *find_place(struct conns *conns)
 {
-    for (int i = 0; i < MAX_CONNS; i++)
+    for (int i = 0; i < conns->limit; i++)
         if (conns->conn[i].state == CONN_FREE)
             return &conns->conn[i];
     return find_silent(conns);

@@ -38,12 +38,14 @@ struct conn {
 struct conns {
     int listener;                /* -1 for none */
     int64_t pause_until_ms;      /* no descriptor was left for another connection */
+    int limit;                   /* how many places there are, MAX_CONNS at most */
     int used;                    /* places at and above this one are free */
     struct conn conn[MAX_CONNS];
 };
 
-/* No connection yet; they come in by the socket `listener`. */
-void conns_open(struct conns *conns, int listener);
+/* No connection yet; they come in by the socket `listener`. Where the process may not have
+ * many descriptors, `reserved` of them are left for other uses. */
+void conns_open(struct conns *conns, int listener, int reserved);
 
 /* Fills in CONN_SLOTS places for poll(2). Returns the number of places that matter, and
  * sets *wake_ms to an earlier moment if something is to be done then. */

@@ -28,9 +28,15 @@ static int remove_name(int rundir_fd, const char *name)
 int fifo_remove_pair(int rundir_fd, int number)
 {
     struct pair_names names = name_pair(number);
-    int first = remove_name(rundir_fd, names.to_secondary);
 
-    return remove_name(rundir_fd, names.to_principal) == -1 ? -1 : first;
+    if (remove_name(rundir_fd, names.to_secondary) == -1) {
+        int first_errno = errno;
+
+        (void)remove_name(rundir_fd, names.to_principal);
+        errno = first_errno;
+        return -1;
+    }
+    return remove_name(rundir_fd, names.to_principal);
 }
 
 int fifo_make_pair(int rundir_fd, int number)

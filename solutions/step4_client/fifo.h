@@ -35,7 +35,8 @@ int fifo_open_principal_side(struct channel *channel, int rundir_fd, int number)
 /* Closes what is open of the two ends. */
 void channel_close(struct channel *channel);
 
-/* Removes the names of both pipes. Returns 0 also when they are not there. */
+/* Removes the names of both pipes. Returns 0, also when they are not there, or -1 with
+ * errno. */
 int fifo_remove_pair(int rundir_fd, int number);
 
 #endif

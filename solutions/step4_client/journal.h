@@ -12,13 +12,16 @@
 
 #include <stdbool.h>
 
-/* Starts the clock of SECONDS, sets the role, and ignores SIGPIPE: to write where
- * nobody reads any more is then an error of write(2) (EPIPE), not death. The first process of a program
- * calls it once; the processes it forks inherit the clock. `quiet` drops the
- * events told by journal_often(). */
+/* To be called first of all, by the first process of a program; those that it forks inherit
+ * what it sets: the role, and the moment from which SECONDS count. `quiet` drops the events
+ * told by journal_often().
+ *
+ * From then on, to write where nobody reads any more (SIGPIPE), or beyond the largest size
+ * of a file (SIGXFSZ), is an error of write(2) and not death. */
 void journal_open(const char *role, bool quiet);
 
-/* Sends the journal to another descriptor than standard output; -1 for nowhere. */
+/* Sends the journal to another descriptor than standard output, -1 for nowhere. It is then
+ * an extra that the program does without if it must. */
 void journal_send_to(int fd);
 
 /* Changes the role, for a child after fork(2); number 0 is left out of the name. */
@@ -30,8 +33,9 @@ void journal(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* An event that comes again and again; option -q drops it. */
 void journal_often(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* True once a line could not be written. The process has then also been sent a
- * SIGTERM (by itself): a program that nobody can hear stops in an orderly way. */
+/* True once standard output has failed. The process has then also been sent a SIGTERM (by
+ * itself): a program that nobody can hear stops in an orderly way. A reader that is only
+ * slow is waited for, but not for ever: see journal.c. */
 bool journal_is_lost(void);
 
 /* `ROLE: what: why` on standard error, why being errno's text; then life goes on. */

@@ -123,17 +123,26 @@ void lab_open(struct lab *lab)
     open_listeners(lab);
 }
 
+/* All that there may be: those too of an earlier start that had more secondaries and was
+ * killed. */
+static void remove_pipes(const struct lab *lab)
+{
+    for (int number = 1; number <= MAX_SECONDARIES; number++)
+        if (fifo_remove_pair(lab->rundir.fd, number) == -1)
+            warn("remove the pipes of secondary%d from %s", number, lab->rundir.path);
+}
+
 void lab_close(struct lab *lab)
 {
     /* No table: somebody else's run directory, perhaps, and not our pipes. */
     if (lab->table != NULL)
-        for (int number = 1; number <= lab->secondaries; number++)
-            (void)fifo_remove_pair(lab->rundir.fd, number);
+        remove_pipes(lab);
     lab->table = NULL;
     segment_remove(&lab->segment);
     close_listeners(lab);
     lifeline_close(&lab->lifeline);
-    rundir_release(&lab->rundir);
+    if (rundir_release(&lab->rundir) == -1)
+        warn("leave run directory %s", lab->rundir.path);
 }
 
 void lab_leave(struct lab *lab)

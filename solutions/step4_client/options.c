@@ -18,8 +18,10 @@ void options_open(const char *program, const char *usage)
 
 void print_usage(void)
 {
-    if (fputs(usage_text, stdout) == EOF || fflush(stdout) == EOF)
+    if (fputs(usage_text, stdout) == EOF || fflush(stdout) == EOF) {
+        (void)fprintf(stderr, "%s: write the usage: %s\n", program_name, strerror(errno));
         exit(EXIT_FAILURE);
+    }
     exit(EXIT_SUCCESS);
 }
 

@@ -14,6 +14,7 @@ struct peer {
     struct channel channel;    /* the principal's ends; -1 while not connected */
     struct line_reader reader; /* of what the secondary writes */
     int generation;            /* of the secondary that it is or was connected to */
+    int64_t retry_ms;          /* after a failure: not before */
 };
 
 /* peers[K] is secondary K; peers[0] is not used. */

@@ -29,6 +29,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
+/* How many descriptors a principal needs for itself, amply counted. */
+enum { DESCRIPTORS = 24 };
+
 static struct lab *lab;
 static struct conns conns;
 static int latest; /* the secondary that the latest request was passed on to */
@@ -67,16 +70,16 @@ static int load_of(int number)
     return load;
 }
 
-/* The least busy secondary that is connected; of several, the next in turn after the one
- * before. Returns its number, 0 if there is none. */
-static int choose_secondary(void)
+/* The least busy secondary that is connected and not `refused`; of several, the next in turn
+ * after the one before. Returns its number, 0 if there is none. */
+static int choose_secondary(const bool refused[])
 {
     int chosen = 0;
 
     for (int i = 1; i <= lab->secondaries; i++) {
         int number = (latest - 1 + i) % lab->secondaries + 1;
 
-        if (peer_is_connected(&peers[number])
+        if (peer_is_connected(&peers[number]) && !refused[number]
             && (chosen == 0 || load_of(number) < load_of(chosen)))
             chosen = number;
     }
@@ -86,16 +89,20 @@ static int choose_secondary(void)
 /* Passes the request on to a secondary. Returns its number, 0 if no one can take it now. */
 static int pass_on(const struct request *request)
 {
+    bool refused[1 + MAX_SECONDARIES] = { false };
     int number;
 
-    while ((number = choose_secondary()) != 0) {
+    while ((number = choose_secondary(refused)) != 0) {
         struct peer *peer = &peers[number];
 
         if (line_write(peer->channel.out, "%s %d %s", request_word(request->type),
                        request->number, request->token) == 0)
             return number;
-        /* Nobody reads any more, or nobody has for thousands of lines. */
-        peer_disconnect(peer);
+        /* EAGAIN: its pipe is full, it has not read for thousands of lines. That may pass;
+         * if it does not, the watchdog will see to it. */
+        refused[number] = true;
+        if (errno != EAGAIN)
+            peer_disconnect(peer);
     }
     return 0;
 }
@@ -185,9 +192,9 @@ static void attend_clients(const struct pollfd wanted[])
 
 static void serve(void)
 {
-    enum { POLL_PEERS = SERVER_SLOTS, POLL_CLIENTS = POLL_PEERS + MAX_SECONDARIES,
-           SLOTS = POLL_CLIENTS + CONN_SLOTS };
+    enum { POLL_PEERS = SERVER_SLOTS, SLOTS = POLL_PEERS + MAX_SECONDARIES + CONN_SLOTS };
     static struct pollfd wanted[SLOTS];
+    struct pollfd *clients = &wanted[POLL_PEERS + lab->secondaries];
 
     do {
         int64_t wake_ms = peers_look_after();
@@ -195,10 +202,10 @@ static void serve(void)
 
         dispatch_waiting();
         server_watch(lab, wanted);
-        for (int number = 1; number <= MAX_SECONDARIES; number++)
+        for (int number = 1; number <= lab->secondaries; number++)
             wanted[POLL_PEERS + number - 1] =
                 (struct pollfd){ .fd = peers[number].channel.in, .events = POLLIN };
-        count = (nfds_t)(POLL_CLIENTS + conns_watch(&conns, wanted + POLL_CLIENTS, &wake_ms));
+        count = (nfds_t)(POLL_PEERS + lab->secondaries + conns_watch(&conns, clients, &wake_ms));
         if (poll(wanted, count, clock_left_ms(wake_ms)) == -1) {
             if (errno != EINTR)
                 die("wait for events");
@@ -207,7 +214,7 @@ static void serve(void)
         for (int number = 1; number <= lab->secondaries; number++)
             if (wanted[POLL_PEERS + number - 1].revents != 0)
                 read_peer(number);
-        attend_clients(wanted + POLL_CLIENTS);
+        attend_clients(clients);
     } while (server_attend(lab, PRINCIPAL, wanted));
 }
 
@@ -221,7 +228,8 @@ int principal_run(struct lab *the_lab)
         lab_keep_listener(lab, PRINCIPAL);
     if (token_open() == -1)
         die("open the source of tokens");
-    conns_open(&conns, lab->listeners[PRINCIPAL]);
+    /* Of descriptors, a secondary costs two pipes' ends and a listening socket. */
+    conns_open(&conns, lab->listeners[PRINCIPAL], DESCRIPTORS + 3 * lab->secondaries);
     peers_open(lab, shed);
     serve();
     peers_stop();

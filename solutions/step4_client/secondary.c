@@ -28,9 +28,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Requests whose clients have not come yet. Who asks and never comes costs a place here,
- * which the oldest loses when all are taken. */
-enum { MAX_EXPECTED = 64 };
+enum {
+    /* Requests whose clients have not come yet: more than the principal has clients. Who
+     * asks and never comes costs a place here, which the oldest loses when all are taken. */
+    MAX_EXPECTED = 4 * MAX_CONNS,
+    /* How many descriptors a secondary needs for itself, amply counted. */
+    DESCRIPTORS = 24
+};
 
 static struct lab *lab;
 static struct slot *slot;
@@ -274,7 +278,7 @@ int secondary_run(struct lab *the_lab, int number, const struct channel *the_cha
     lab_keep_listener(lab, number);
     server_begin(lab, number, signals);
     line_reader_open(&reader, channel->in);
-    conns_open(&conns, lab->listeners[number]);
+    conns_open(&conns, lab->listeners[number], DESCRIPTORS);
     status = serve(number);
     journal("exit");
     conns_close(&conns);

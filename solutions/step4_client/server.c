@@ -31,9 +31,16 @@ void server_begin(struct lab *lab, int number, const int signals[])
     lifeline_become_server(&lab->lifeline);
     /* SIGHUP keeps its deadly default. The kernel sends it, and SIGCONT, to a process
      * group with stopped members when the last parent outside of it (the watchdog) dies:
-     * so even a stopped server does not outlive the watchdog. */
+     * so even a stopped server does not outlive the watchdog. It does only where all are
+     * stopped and the process that inherits them is of the same session: a shell that is
+     * process 1 of a container. */
     (void)signal(SIGHUP, SIG_DFL);
     (void)signal(SIGINT, SIG_DFL);
+    /* SIGTTOU would stop whoever writes to a terminal from the background, as servers do,
+     * where `stty tostop` is set. SIGUSR2 is for the watchdog; sent to all of the name, it
+     * must not kill a server. */
+    (void)signal(SIGTTOU, SIG_IGN);
+    (void)signal(SIGUSR2, SIG_IGN);
     signals_fd = signals_open(signals);
     if (signals_fd == -1 || signals_let_all_go() == -1)
         die("catch signals");

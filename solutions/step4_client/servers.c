@@ -55,16 +55,16 @@ static void start_principal(void)
             die("lead a process group");
         exit(principal_run(lab));
     }
-    if (signals_let_go(&before) == -1)
-        die("let signals go");
     if (pid == -1) {
         warn("fork the principal");
         child_postpone(&children[PRINCIPAL]);
-        return;
+    } else {
+        /* Here too: the group must be there before we first signal it. */
+        (void)setpgid(pid, pid);
+        child_started(&children[PRINCIPAL], pid);
     }
-    /* Here too: the group must be there before we first signal it. */
-    (void)setpgid(pid, pid);
-    child_started(&children[PRINCIPAL], pid);
+    if (signals_let_go(&before) == -1)
+        die("let signals go");
 }
 
 static void start_child_secondary(int number)
@@ -105,19 +105,29 @@ int64_t servers_wake_ms(int64_t until_ms)
 
 /* Dying */
 
+/* Reaps a child that has died or was sent SIGKILL. Returns its wait status. No die() here:
+ * the clean-up at exit(3) comes by, and must not call exit(3) again. */
+static int await_death(const struct child *child)
+{
+    int status = 0;
+
+    while (waitpid(child->pid, &status, 0) == -1)
+        if (errno != EINTR) {
+            warn("wait for %s[%ld]", child->slot->role, (long)child->pid);
+            break;
+        }
+    return status;
+}
+
 /* Under `direct` we reap the secondaries; under `delegated` the principal did, or, when it
  * has died, the system does, and the table is ours to put right. */
 static void bury_secondary_of_dead_principal(int number)
 {
     struct child *child = &children[number];
-    int status;
 
-    if (child->pid != 0) {
-        while (waitpid(child->pid, &status, 0) == -1)
-            if (errno != EINTR)
-                die("wait for %s[%ld]", child->slot->role, (long)child->pid);
-        child_taken_along(child, status);
-    } else if (atomic_load(&child->slot->pid) != 0)
+    if (child->pid != 0)
+        child_taken_along(child, await_death(child));
+    else if (atomic_load(&child->slot->pid) != 0)
         slot_died(child->slot, 0);
 }
 
@@ -125,19 +135,13 @@ static void bury_secondary_of_dead_principal(int number)
  * returns when none of them is left. Its group is signalled before it is reaped. */
 static void bury_principal(void)
 {
-    pid_t pid = principal_pid();
-    int status;
-
     for (int number = 1; number <= lab->secondaries; number++) {
         struct slot *slot = &lab->table->slot[number];
 
         atomic_store(&slot->condemned, atomic_load(&slot->pid));
     }
-    (void)kill(-pid, SIGKILL);
-    while (waitpid(pid, &status, 0) == -1)
-        if (errno != EINTR)
-            die("wait for principal[%ld]", (long)pid);
-    child_died(&children[PRINCIPAL], status);
+    (void)kill(-principal_pid(), SIGKILL);
+    child_died(&children[PRINCIPAL], await_death(&children[PRINCIPAL]));
     if (!lifeline_await_last(&lab->lifeline, clock_ms() + BURIAL_MS))
         warnx("bury the principal's secondaries: not gone %d ms after SIGKILL", BURIAL_MS);
     for (int number = 1; number <= lab->secondaries; number++)
@@ -209,22 +213,29 @@ static void signal_secondaries(int signal_number)
             (void)kill(children[number].pid, signal_number);
 }
 
+static void reap_stopped_secondaries(void)
+{
+    for (int number = 1; number <= lab->secondaries; number++)
+        if (children[number].pid != 0
+            && waitpid(children[number].pid, NULL, WNOHANG) == children[number].pid)
+            children[number].pid = 0;
+}
+
 /* Waits until `has_ended` or `deadline_ms`; reaps secondaries of ours meanwhile. */
 static bool await_end(bool (*has_ended)(void), int64_t deadline_ms)
 {
-    while (!has_ended()) {
-        int signal_number = wait_for_signal(signals, deadline_ms);
+    for (;;) {
+        int signal_number;
 
+        reap_stopped_secondaries();
+        if (has_ended())
+            return true;
+        signal_number = wait_for_signal(signals, deadline_ms);
         if (signal_number == -1)
             die("wait for a signal");
         if (signal_number == 0)
             return false;
-        for (int number = 1; number <= lab->secondaries; number++)
-            if (children[number].pid != 0
-                && waitpid(children[number].pid, NULL, WNOHANG) == children[number].pid)
-                children[number].pid = 0;
     }
-    return true;
 }
 
 /* Secondaries before principal. Who hangs is killed: the secondaries after half of the

@@ -69,7 +69,7 @@ static int await_connection(int fd, int64_t deadline_ms)
 
     do
         answer = poll(&writable, 1, clock_left_ms(deadline_ms));
-    while (answer == -1 && errno == EINTR);
+    while ((answer == -1 && errno == EINTR) || (answer == 0 && clock_ms() < deadline_ms));
     if (answer == -1 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
         return -1;
     errno = answer == 0 ? ETIMEDOUT : error;

@@ -3,7 +3,15 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+static bool hangup_is_ignored(void)
+{
+    struct sigaction inherited;
+
+    return sigaction(SIGHUP, NULL, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
+}
 
 int block_signals(sigset_t *signals, const int numbers[])
 {
@@ -11,10 +19,13 @@ int block_signals(sigset_t *signals, const int numbers[])
 
     if (sigemptyset(signals) == -1 || sigemptyset(&defaults.sa_mask) == -1)
         return -1;
-    for (int i = 0; numbers[i] != 0; i++)
+    for (int i = 0; numbers[i] != 0; i++) {
+        if (numbers[i] == SIGHUP && hangup_is_ignored())
+            continue;
         if (sigaddset(signals, numbers[i]) == -1
             || sigaction(numbers[i], &defaults, NULL) == -1)
             return -1;
+    }
     return sigprocmask(SIG_BLOCK, signals, NULL);
 }
 

@@ -36,6 +36,8 @@ void watch_look(struct watch *watch, int timeout_ms)
         watch->deadline_ms = 0;
     else if (is_new || answered != watch->answered)
         watch->deadline_ms = clock_ms() + timeout_ms;
+    if (!owes || is_new)
+        watch->was_prolonged = false;
     watch->pid = pid;
     watch->answered = answered;
 }
@@ -58,6 +60,14 @@ static bool is_awaited(const struct watch *watch)
 bool watch_is_overdue(const struct watch *watch)
 {
     return is_awaited(watch) && watch->deadline_ms <= clock_ms();
+}
+
+void watch_prolong(struct watch *watch, int timeout_ms)
+{
+    if (watch->deadline_ms == 0 || watch->was_prolonged)
+        return;
+    watch->deadline_ms = clock_ms() + timeout_ms;
+    watch->was_prolonged = true;
 }
 
 int64_t watch_wake_ms(const struct watch *watch, int64_t until_ms)

@@ -24,6 +24,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Woken later than this, it was not only the servers that stood still. */
+enum { LATE_MS = 20 };
+
 static struct lab lab;
 static sigset_t signals;
 static struct watch watches[1 + MAX_SECONDARIES];
@@ -90,15 +93,23 @@ static int64_t wake_ms(void)
     return wake;
 }
 
+static void prolong_deadlines(void)
+{
+    for (int number = 0; number <= lab.secondaries; number++)
+        watch_prolong(&watches[number], lab.timeout_ms);
+}
+
 /* Returns when a person wants the lab to stop. */
 static void keep_alive(void)
 {
     for (;;) {
+        int64_t deadline_ms;
         int signal_number;
 
         servers_start_due();
         look_at_table();
-        signal_number = wait_for_signal(&signals, wake_ms());
+        deadline_ms = wake_ms();
+        signal_number = wait_for_signal(&signals, deadline_ms);
         if (signal_number == -1)
             die("wait for a signal");
         if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGHUP)
@@ -106,6 +117,8 @@ static void keep_alive(void)
         if (signal_number == SIGCHLD)
             servers_reap();
         look_at_table();
+        if (clock_ms() > deadline_ms + LATE_MS)
+            prolong_deadlines();
         probe_if_due();
         condemn_overdue();
     }
