@@ -92,6 +92,16 @@ teardown() {
         wait "${SUPERVISORS[$name]}" 2>/dev/null || true
     done
     exec {NEVER}>&-
+    expect_no_sanitizer_report
+}
+
+# Of a program built with SAN=1, whatever the test was about.
+expect_no_sanitizer_report() {
+    local reports
+    reports=$(grep -hE -m 3 'runtime error:|ERROR: (Address|Leak|UndefinedBehavior)Sanitizer' \
+        "$BATS_TEST_TMPDIR"/*/stderr 2>/dev/null) || return 0
+    because "the sanitizer's whole report is below: its first line says what, the line that begins #0 says where"
+    fail "no word from a sanitizer" "$reports"
 }
 
 # After kill_everything the supervisor waits for us, see there.

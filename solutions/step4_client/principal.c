@@ -29,12 +29,15 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* How many descriptors a principal needs for itself, amply counted. */
-enum { DESCRIPTORS = 24 };
+enum {
+    DESCRIPTORS = 24,    /* how many a principal needs for itself, amply counted */
+    ON_THE_WAY_MS = 100  /* a client that was sent to a secondary is there by then */
+};
 
 static struct lab *lab;
 static struct conns conns;
 static int latest; /* the secondary that the latest request was passed on to */
+static int64_t passed_ms[1 + MAX_SECONDARIES]; /* when the latest one was, to each */
 
 /* Closes what is ours alone, for a newborn secondary, and at the end. A client whose
  * connection was kept open in there would never see the end of it. */
@@ -58,13 +61,15 @@ static void read_peer(int number)
         peer_disconnect(&peers[number]);
 }
 
-/* How busy a secondary is. One that owes the watchdog an answer may be frozen: it is taken
- * if there is no other. */
+/* How busy a secondary is: its clients, and one that is on the way to it. One that owes the
+ * watchdog an answer may be frozen: it is taken if there is no other. */
 static int load_of(int number)
 {
     const struct slot *slot = &lab->table->slot[number];
     int load = atomic_load(&slot->clients);
 
+    if (clock_ms() < passed_ms[number] + ON_THE_WAY_MS)
+        load++;
     if (atomic_load(&slot->probes_answered) != atomic_load(&slot->probes_sent))
         load += MAX_CONNS;
     return load;
@@ -115,6 +120,7 @@ static bool dispatch(struct conn *conn)
     if (number == 0)
         return false;
     latest = number;
+    passed_ms[number] = clock_ms();
     journal_often("%s %d secondary%d", request_word(conn->request.type), conn->request.number,
                   number);
     conn->was_served = true;

@@ -188,8 +188,9 @@ static void end_work(struct conn *conn)
         lose_client(conn);
         return;
     }
-    /* Counted before the client knows that it was served: it may ask for the count next. */
+    /* Counted before the client knows that it was served: its next request may be quick. */
     atomic_fetch_add(&slot->requests_done, 1);
+    atomic_fetch_sub(&slot->clients, 1);
     tell_principal("fintraitement %d", conn->request.number);
     if (line_write(conn->fd, "fintraitement") == -1) {
         conn_close(conn);
