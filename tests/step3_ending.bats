@@ -130,7 +130,7 @@ ends_at_any_moment() {
     for pause_ms in 0 0 10 10 20 30 40 50; do
         start watchdog $(lab_options)
         eventually "$pause_ms" false || true
-        kill -s TERM "$(program_pid)"
+        kill -s TERM "$(program_pid)" || fail "a watchdog that starts" "it has ended already"
         await_end
         expect_nothing_survives
     done
@@ -142,9 +142,9 @@ ends_at_any_moment() {
 # timeout(1) is quicker with its signal than we are.
 @test "3.71 SIGTERM in the first milliseconds leaves nothing" {
     because "a signal that comes before its handler is there ends the process as it stands: what was made by then? sigprocmask(2)"
-    local tenths
-    for tenths in {2..30..2}; do
-        start timeout --foreground -s TERM "$(printf '0.%04d' "$tenths")" "$LAB_DIR/watchdog" $(lab_options)
+    local tenths_ms
+    for tenths_ms in {2..30..2}; do
+        start timeout --foreground -s TERM "$(printf '0.%04d' "$tenths_ms")" "$LAB_DIR/watchdog" $(lab_options)
         await_end
         expect_nothing_survives
     done

@@ -49,12 +49,12 @@ static struct options parse_options(int argc, char *argv[])
     struct options options = { .rounds = 10, .interval_ms = 500 };
     int option;
 
-    options_open("principal", usage);
+    options_init("principal", usage);
     while ((option = getopt(argc, argv, ":hn:i:")) != -1)
         switch (option) {
         case 'n': options.rounds = (int)parse_number('n', optarg, 0, 1000000000); break;
         case 'i': options.interval_ms = (int)parse_number('i', optarg, 0, 3600000); break;
-        case 'h': print_usage();
+        case 'h': print_usage(); /* and does not come back */
         default: wrong_option(option);
         }
     expect_no_operand(argc, argv);
@@ -91,20 +91,23 @@ static void set_up(void)
         die("make shared memory segment %s", segment.name);
 }
 
+static _Noreturn void become_secondary(int interval_ms)
+{
+    int status;
+
+    journal_set_role("secondary", 1);
+    status = secondary_run(segment.memory, &signals, interval_ms, principal_pid);
+    rundir_leave(&rundir);
+    exit(status);
+}
+
 static void start_secondary(int interval_ms)
 {
     secondary_pid = fork();
     if (secondary_pid == -1)
         die("fork the secondary");
-    if (secondary_pid == 0) {
-        int status;
-
-        journal_set_role("secondary", 1);
-        status = secondary_run(segment.memory, &signals, interval_ms,
-                               principal_pid);
-        rundir_leave(&rundir);
-        exit(status);
-    }
+    if (secondary_pid == 0)
+        become_secondary(interval_ms);
 }
 
 static void tell_end(pid_t pid, int status)
@@ -157,15 +160,13 @@ static void write_rounds(const struct options *options)
     }
 }
 
-/* Asks the secondary to end, and makes it end if it does not. Returns its wait status. */
-static int stop_secondary(void)
+/* Waits for the end of the secondary, and brings it about if it does not come. Returns its
+ * wait status. */
+static int await_secondary(void)
 {
     int64_t deadline_ms = clock_ms() + STOP_MS;
     int status;
 
-    /* SIGCONT: a stopped process gets no other signal before it goes on, but SIGKILL. */
-    if (kill(secondary_pid, SIGTERM) == -1 || kill(secondary_pid, SIGCONT) == -1)
-        die("signal secondary1[%ld]", (long)secondary_pid);
     while (!reap_secondary(&status)) {
         int signal_number = wait_for_signal(&signals, deadline_ms);
 
@@ -180,12 +181,20 @@ static int stop_secondary(void)
     return status;
 }
 
+static int stop_secondary(void)
+{
+    /* SIGCONT: a stopped process gets no other signal before it goes on, except SIGKILL. */
+    if (kill(secondary_pid, SIGTERM) == -1 || kill(secondary_pid, SIGCONT) == -1)
+        die("signal secondary1[%ld]", (long)secondary_pid);
+    return await_secondary();
+}
+
 int main(int argc, char *argv[])
 {
     struct options options = parse_options(argc, argv);
     int status;
 
-    journal_open("principal", false);
+    journal_init("principal", false);
     set_up();
     journal("start");
     start_secondary(options.interval_ms);

@@ -1,3 +1,4 @@
+/* See rundir.h. */
 #include "rundir.h"
 
 #include "clock.h"

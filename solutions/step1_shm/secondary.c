@@ -40,5 +40,5 @@ int secondary_run(struct shared *shared, const sigset_t *signals, int64_t interv
         journal_often("read %d", atomic_load(&shared->counter));
     while (wait_until(clock_ms() + interval_ms, signals, principal));
     journal("exit");
-    return journal_is_lost() ? 1 : 0;
+    return 0;
 }

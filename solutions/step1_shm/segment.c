@@ -1,3 +1,4 @@
+/* See segment.h. */
 #include "segment.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* See options.h. */
 #include "options.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 static const char *program_name;
 static const char *usage_text;
 
-void options_open(const char *program, const char *usage)
+void options_init(const char *program, const char *usage)
 {
     program_name = program;
     usage_text = usage;

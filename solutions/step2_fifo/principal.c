@@ -5,8 +5,9 @@
  * and waits for `pong`: now the secondary reads each number once, when it is there. After
  * the last one it says `stop`; the secondary ends first, and the principal waits for it.
  *
- * It wakes on a line from the secondary, on a signal (signals.h), or when the secondary
- * has been silent too long.
+ * It wakes on a line from the secondary, on a signal, or when the secondary has been silent
+ * too long. Step 1 waited for signals alone; who waits for a pipe as well needs poll(2) and
+ * signals.h instead.
  *
  * Left out on purpose: a secondary that fails is not replaced (step 3).
  */
@@ -60,13 +61,13 @@ static struct options parse_options(int argc, char *argv[])
     struct options options = { .exchanges = 10 };
     int option;
 
-    options_open("principal", usage);
+    options_init("principal", usage);
     while ((option = getopt(argc, argv, ":hn:d:q")) != -1)
         switch (option) {
         case 'n': options.exchanges = (int)parse_number('n', optarg, 0, 1000000000); break;
         case 'd': options.directory = optarg; break;
         case 'q': options.quiet = true; break;
-        case 'h': print_usage();
+        case 'h': print_usage(); /* and does not come back */
         default: wrong_option(option);
         }
     expect_no_operand(argc, argv);
@@ -80,7 +81,9 @@ static void clean_up(void)
         return;
     if (secondary_pid > 0) {
         (void)kill(secondary_pid, SIGKILL);
-        (void)waitpid(secondary_pid, NULL, 0);
+        while (waitpid(secondary_pid, NULL, 0) == -1 && errno == EINTR) {
+            /* Our handlers are still there. */
+        }
     }
     channel_close(&channel);
     if (segment.memory != NULL && fifo_remove_pair(rundir.fd, 1) == -1)
@@ -195,7 +198,21 @@ static bool asked_to_stop(void)
     return signals_take(SIGTERM) || signals_take(SIGINT) || signals_take(SIGHUP);
 }
 
-static int await_secondary(void);
+/* Waits for the end of the secondary, and brings it about if it does not come. Returns its
+ * wait status. */
+static int await_secondary(void)
+{
+    int64_t deadline_ms = clock_ms() + STOP_MS;
+    int status;
+
+    while (!reap_secondary(&status))
+        if (!wait_readable(-1, deadline_ms)) {
+            warnx("stop secondary1[%ld]: no end after %d ms, killed", (long)secondary_pid, STOP_MS);
+            (void)kill(secondary_pid, SIGKILL);
+            deadline_ms = clock_ms() + STOP_MS;
+        }
+    return status;
+}
 
 /* The pipe has ended: so has the secondary, or it is about to. */
 static _Noreturn void lose_secondary(void)
@@ -226,42 +243,31 @@ static bool await_pong(struct line_reader *reader)
     return true;
 }
 
+/* One ping and its pong. Returns false when a person wants the program to stop. */
+static bool exchange(struct line_reader *reader, int count)
+{
+    struct shared *shared = segment.memory;
+
+    atomic_store(&shared->counter, count);
+    if (line_write(channel.out, "ping") == -1) {
+        if (errno == EPIPE)
+            lose_secondary();
+        die("write ping to dwtube1");
+    }
+    journal_often("ping %d", count);
+    return await_pong(reader);
+}
+
 /* Returns how many exchanges were made: all of them unless a signal came. */
 static int play(int exchanges)
 {
-    struct shared *shared = segment.memory;
     struct line_reader reader;
-    int count;
+    int count = 0;
 
-    line_reader_open(&reader, channel.in);
-    for (count = 0; count < exchanges && !asked_to_stop(); count++) {
-        atomic_store(&shared->counter, count + 1);
-        if (line_write(channel.out, "ping") == -1) {
-            if (errno == EPIPE)
-                lose_secondary();
-            die("write ping to dwtube1");
-        }
-        journal_often("ping %d", count + 1);
-        if (!await_pong(&reader))
-            break;
-    }
+    line_reader_init(&reader, channel.in);
+    while (count < exchanges && !asked_to_stop() && exchange(&reader, count + 1))
+        count++;
     return count;
-}
-
-/* Waits for the end of the secondary, and brings it about if it does not come. Returns its
- * wait status. */
-static int await_secondary(void)
-{
-    int64_t deadline_ms = clock_ms() + STOP_MS;
-    int status;
-
-    while (!reap_secondary(&status))
-        if (!wait_readable(-1, deadline_ms)) {
-            warnx("stop secondary1[%ld]: no end after %d ms, killed", (long)secondary_pid, STOP_MS);
-            (void)kill(secondary_pid, SIGKILL);
-            deadline_ms = clock_ms() + STOP_MS;
-        }
-    return status;
 }
 
 static int stop_secondary(void)
@@ -278,7 +284,7 @@ int main(int argc, char *argv[])
     struct options options = parse_options(argc, argv);
     int status;
 
-    journal_open("principal", options.quiet);
+    journal_init("principal", options.quiet);
     set_up(options.directory);
     journal("start");
     start_secondary();

@@ -49,7 +49,7 @@ int secondary_run(struct shared *shared, const struct channel *channel)
     int count = 0;
 
     journal("start");
-    line_reader_open(&reader, channel->in);
+    line_reader_init(&reader, channel->in);
     for (;;) {
         await_line(&reader, line);
         if (strcmp(line, "stop") == 0)
@@ -59,5 +59,5 @@ int secondary_run(struct shared *shared, const struct channel *channel)
         answer_ping(shared, channel, ++count);
     }
     journal("exit");
-    return journal_is_lost() ? 1 : 0;
+    return 0;
 }

@@ -1,9 +1,10 @@
+/* See child.h. */
 #include "child.h"
 
 #include "clock.h"
 #include "journal.h"
 
-void child_open(struct child *child, struct slot *slot)
+void child_init(struct child *child, struct slot *slot)
 {
     *child = (struct child){ .slot = slot };
 }

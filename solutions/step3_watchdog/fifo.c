@@ -1,3 +1,4 @@
+/* See fifo.h. */
 #include "fifo.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* See journal.h. */
 #include "journal.h"
 
 #include <errno.h>
@@ -39,7 +40,7 @@ static void fill_standard_descriptors(void)
             (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
-void journal_open(const char *first_role, bool be_quiet)
+void journal_init(const char *first_role, bool be_quiet)
 {
     fill_standard_descriptors();
     (void)clock_gettime(CLOCK_MONOTONIC, &started);

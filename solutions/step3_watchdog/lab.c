@@ -1,3 +1,4 @@
+/* See lab.h. */
 #include "lab.h"
 
 #include "fifo.h"
@@ -40,7 +41,7 @@ void lab_parse(struct lab *lab, int argc, char *argv[])
         .rundir = { .fd = -1, .lock_fd = -1, .alive_fd = -1 },
         .lifeline = { .watchdog_end = -1, .server_end = -1 },
     };
-    options_open("watchdog", usage);
+    options_init("watchdog", usage);
     while ((option = getopt(argc, argv, ":hn:p:t:r:i:d:q")) != -1)
         switch (option) {
         case 'n': lab->secondaries = (int)parse_number('n', optarg, 1, MAX_SECONDARIES); break;
@@ -50,7 +51,7 @@ void lab_parse(struct lab *lab, int argc, char *argv[])
         case 'i': lab->interval_ms = (int)parse_number('i', optarg, 0, LONGEST_MS); break;
         case 'd': lab->directory = optarg; break;
         case 'q': lab->quiet = true; break;
-        case 'h': print_usage();
+        case 'h': print_usage(); /* and does not come back */
         default: wrong_option(option);
         }
     expect_no_operand(argc, argv);
@@ -64,7 +65,7 @@ void lab_open(struct lab *lab)
     if (segment_create(&lab->segment, lab->rundir.fd, sizeof *lab->table) == -1)
         die("make shared memory segment %s", lab->segment.name);
     lab->table = lab->segment.memory;
-    table_open(lab->table);
+    table_init(lab->table);
 }
 
 /* All that there may be: those too of an earlier start that had more secondaries and was

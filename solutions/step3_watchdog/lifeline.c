@@ -1,3 +1,4 @@
+/* See lifeline.h. */
 #include "lifeline.h"
 
 #include "clock.h"

@@ -1,3 +1,4 @@
+/* See line.h. */
 #include "line.h"
 
 #include <errno.h>
@@ -6,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void line_reader_open(struct line_reader *reader, int fd)
+void line_reader_init(struct line_reader *reader, int fd)
 {
     reader->fd = fd;
     reader->start = reader->end = 0;
@@ -17,7 +18,7 @@ static char *find_newline(const struct line_reader *reader)
     return memchr(reader->bytes + reader->start, '\n', reader->end - reader->start);
 }
 
-int line_is_waiting(const struct line_reader *reader)
+bool line_is_waiting(const struct line_reader *reader)
 {
     return find_newline(reader) != NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef LINE_H
 #define LINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The longest line, newline not counted, and room for it with its final '\0'. */
@@ -27,7 +28,7 @@ struct line_reader {
 };
 
 /* Begins to read lines from `fd`, forgetting what was read before. */
-void line_reader_open(struct line_reader *reader, int fd);
+void line_reader_init(struct line_reader *reader, int fd);
 
 /* Stores the next line in `line`, without its "\n" or "\r\n". Calls read(2) at most once
  * unless it is interrupted. Each line is handed out alone: after LINE_READY ask again
@@ -35,7 +36,7 @@ void line_reader_open(struct line_reader *reader, int fd);
 enum line_status line_read(struct line_reader *reader, char line[LINE_ROOM]);
 
 /* True if line_read() would return a line without a read(2). */
-int line_is_waiting(const struct line_reader *reader);
+bool line_is_waiting(const struct line_reader *reader);
 
 /* Writes one line, the newline added, in one write(2): up to PIPE_BUF bytes (at least
  * 512) reach a pipe whole or not at all. Returns 0, or -1 with errno: EAGAIN if it does

@@ -4,7 +4,7 @@
 #define OPTIONS_H
 
 /* Tells print_usage() and its callers below what to print; call it first. */
-void options_open(const char *program, const char *usage);
+void options_init(const char *program, const char *usage);
 
 /* -h: the usage on standard output, exit status 0. */
 _Noreturn void print_usage(void);

@@ -22,7 +22,7 @@ extern struct peer peers[1 + MAX_SECONDARIES];
 
 /* No secondary yet. `shed` closes in a newborn one what is the principal's alone; it has
  * to call peers_close(). */
-void peers_open(struct lab *lab, void (*shed)(void));
+void peers_init(struct lab *lab, void (*shed)(void));
 
 /* Once in each turn of the principal's loop: reaps, kills, starts and connects what there
  * is to. Returns when there will be something to start, or a distant time. */

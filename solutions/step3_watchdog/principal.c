@@ -18,7 +18,6 @@
 #include "server.h"
 #include "signals.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -72,9 +71,14 @@ static void read_peer(int number)
     char line[LINE_ROOM];
     enum line_status status;
 
-    while ((status = line_read(&peers[number].reader, line)) == LINE_READY)
-        if (strcmp(line, "pong") == 0)
-            game_with(number)->awaiting_pong = false;
+    while ((status = line_read(&peers[number].reader, line)) == LINE_READY) {
+        if (strcmp(line, "pong") != 0) {
+            warnx("read wdtube%d: '%s' is no pong", number, line);
+            status = LINE_END;
+            break;
+        }
+        game_with(number)->awaiting_pong = false;
+    }
     if (status != LINE_NONE)
         peer_disconnect(&peers[number]);
 }
@@ -99,24 +103,19 @@ static int64_t send_due_pings(int64_t until_ms)
 
 static void serve(void)
 {
-    enum { POLL_PEERS = SERVER_SLOTS, SLOTS = POLL_PEERS + MAX_SECONDARIES };
-    struct pollfd wanted[SLOTS];
-    nfds_t count = (nfds_t)(POLL_PEERS + lab->secondaries);
+    struct pollfd wanted[SERVER_SLOTS + MAX_SECONDARIES];
+    struct pollfd *from_peers = &wanted[SERVER_SLOTS - 1]; /* [K]: from secondary K */
+    nfds_t count = (nfds_t)(SERVER_SLOTS + lab->secondaries);
 
     do {
         int64_t wake_ms = send_due_pings(peers_look_after());
 
-        server_watch(lab, wanted);
         for (int number = 1; number <= lab->secondaries; number++)
-            wanted[POLL_PEERS + number - 1] =
-                (struct pollfd){ .fd = peers[number].channel.in, .events = POLLIN };
-        if (poll(wanted, count, clock_left_ms(wake_ms)) == -1) {
-            if (errno != EINTR)
-                die("wait for events");
-            continue;
-        }
+            from_peers[number] = (struct pollfd){ .fd = peers[number].channel.in,
+                                                  .events = POLLIN };
+        server_poll(lab, wanted, count, wake_ms);
         for (int number = 1; number <= lab->secondaries; number++)
-            if (wanted[POLL_PEERS + number - 1].revents != 0)
+            if (from_peers[number].revents != 0)
                 read_peer(number);
     } while (server_attend(lab, PRINCIPAL, wanted));
 }
@@ -127,7 +126,7 @@ int principal_run(struct lab *the_lab)
 
     lab = the_lab;
     server_begin(lab, PRINCIPAL, signals);
-    peers_open(lab, shed);
+    peers_init(lab, shed);
     serve();
     peers_stop();
     journal("exit");

@@ -6,12 +6,12 @@
  */
 #include "secondary.h"
 
+#include "clock.h"
 #include "journal.h"
 #include "line.h"
 #include "server.h"
 #include "signals.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -49,13 +49,8 @@ static int serve(const struct lab *lab, int number)
     struct pollfd wanted[SLOTS];
 
     do {
-        server_watch(lab, wanted);
         wanted[POLL_PRINCIPAL] = (struct pollfd){ .fd = channel->in, .events = POLLIN };
-        if (poll(wanted, SLOTS, -1) == -1) {
-            if (errno != EINTR)
-                die("wait for events");
-            continue;
-        }
+        server_poll(lab, wanted, SLOTS, clock_ms() + LONGEST_WAIT_MS);
         if (wanted[POLL_PRINCIPAL].revents != 0 && !read_principal())
             return EXIT_FAILURE;
     } while (server_attend(lab, number, wanted));
@@ -69,7 +64,7 @@ int secondary_run(struct lab *lab, int number, const struct channel *the_channel
 
     channel = the_channel;
     server_begin(lab, number, signals);
-    line_reader_open(&reader, channel->in);
+    line_reader_init(&reader, channel->in);
     status = serve(lab, number);
     journal("exit");
     signals_close();

@@ -1,8 +1,11 @@
+/* See server.h. */
 #include "server.h"
 
+#include "clock.h"
 #include "journal.h"
 #include "signals.h"
 
+#include <errno.h>
 #include <signal.h>
 
 static int signals_fd;
@@ -27,15 +30,13 @@ static void answer_probe(const struct lab *lab, int number)
 
 void server_begin(struct lab *lab, int number, const int signals[])
 {
-    journal_set_role(lab->table->slot[number].role, 0);
     lifeline_become_server(&lab->lifeline);
     /* SIGHUP keeps its deadly default. The kernel sends it, and SIGCONT, to a process
      * group with stopped members when the last parent outside of it (the watchdog) dies:
-     * so even a stopped server does not outlive the watchdog. It does only where all are
-     * stopped and the process that inherits them is of the same session: a shell that is
-     * process 1 of a container. */
+     * so even a stopped server does not outlive the watchdog. One case is left: all are
+     * stopped, and the process that inherits them is of the same session, such as a shell
+     * that is process 1 of a container. */
     (void)signal(SIGHUP, SIG_DFL);
-    (void)signal(SIGINT, SIG_DFL);
     /* SIGTTOU would stop whoever writes to a terminal from the background, as servers do,
      * where `stty tostop` is set. SIGUSR2 is for the watchdog; sent to all of the name, it
      * must not kill a server. */
@@ -49,10 +50,16 @@ void server_begin(struct lab *lab, int number, const int signals[])
     answer_probe(lab, number);
 }
 
-void server_watch(const struct lab *lab, struct pollfd wanted[])
+void server_poll(const struct lab *lab, struct pollfd wanted[], nfds_t count, int64_t wake_ms)
 {
     wanted[POLL_SIGNALS] = (struct pollfd){ .fd = signals_fd, .events = POLLIN };
     wanted[POLL_LIFELINE] = (struct pollfd){ .fd = lab->lifeline.server_end, .events = POLLIN };
+    if (poll(wanted, count, clock_left_ms(wake_ms)) != -1)
+        return;
+    if (errno != EINTR)
+        die("wait for events");
+    for (nfds_t i = 0; i < count; i++)
+        wanted[i].revents = 0;
 }
 
 bool server_attend(const struct lab *lab, int number, const struct pollfd wanted[])

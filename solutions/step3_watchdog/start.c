@@ -22,6 +22,7 @@ static _Noreturn void become_secondary(struct lab *lab, int number, pid_t group,
 {
     int status;
 
+    journal_set_role(lab->table->slot[number].role, 0);
     if (group != 0 && setpgid(0, group) == -1)
         die("join the principal's process group");
     shed();

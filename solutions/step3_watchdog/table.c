@@ -1,10 +1,11 @@
+/* See table.h. */
 #include "table.h"
 
 #include "journal.h"
 
 #include <stdio.h>
 
-void table_open(struct table *table)
+void table_init(struct table *table)
 {
     (void)snprintf(table->slot[PRINCIPAL].role, sizeof table->slot[PRINCIPAL].role, "principal");
     for (int number = 1; number <= MAX_SECONDARIES; number++) {

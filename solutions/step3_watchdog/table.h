@@ -34,7 +34,7 @@ struct table {
 };
 
 /* Writes the roles into a table that is all zero. */
-void table_open(struct table *table);
+void table_init(struct table *table);
 
 /* What the fields say of the server. */
 enum server_state slot_state(const struct slot *slot);

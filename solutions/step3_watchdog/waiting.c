@@ -1,3 +1,4 @@
+/* See waiting.h. */
 #include "waiting.h"
 
 #include "clock.h"

@@ -107,7 +107,7 @@ static void keep_alive(void)
         int signal_number;
 
         servers_start_due();
-        look_at_table();
+        look_at_table(); /* for those that have just been started */
         deadline_ms = wake_ms();
         signal_number = wait_for_signal(&signals, deadline_ms);
         if (signal_number == -1)
@@ -116,7 +116,7 @@ static void keep_alive(void)
             return;
         if (signal_number == SIGCHLD)
             servers_reap();
-        look_at_table();
+        look_at_table(); /* for what the signal meant */
         if (clock_ms() > deadline_ms + LATE_MS)
             prolong_deadlines();
         probe_if_due();
@@ -124,7 +124,7 @@ static void keep_alive(void)
     }
 }
 
-/* Whichever way the watchdog ends, but by SIGKILL. */
+/* Whichever way the watchdog ends, except by SIGKILL. */
 static void clean_up(void)
 {
     /* exit(3) runs this in a child as well, where it would take the parent's things. */
@@ -136,6 +136,7 @@ static void clean_up(void)
 
 static void set_up(void)
 {
+    /* SIGUSR1 is for the servers; sent to all of the name, it must not kill the watchdog. */
     static const int wanted[] = { SIGCHLD, SIGUSR1, SIGUSR2, SIGINT, SIGTERM, SIGHUP, 0 };
 
     /* Before anything is made, so that no signal can end the process in between. */
@@ -144,16 +145,16 @@ static void set_up(void)
     if (atexit(clean_up) != 0)
         diex("register the clean-up: no memory");
     lab_open(&lab);
-    servers_open(&lab, &signals);
+    servers_init(&lab, &signals);
     for (int number = 0; number <= lab.secondaries; number++)
-        watch_open(&watches[number], &lab.table->slot[number]);
+        watch_init(&watches[number], &lab.table->slot[number]);
     next_probe_ms = clock_ms() + lab.period_ms;
 }
 
 int main(int argc, char *argv[])
 {
     lab_parse(&lab, argc, argv);
-    journal_open("watchdog", lab.quiet);
+    journal_init("watchdog", lab.quiet);
     set_up();
     journal("start");
     keep_alive();

@@ -30,7 +30,7 @@ struct child {
 };
 
 /* A child that is to be started now. */
-void child_open(struct child *child, struct slot *slot);
+void child_init(struct child *child, struct slot *slot);
 
 /* True when it is time to start it. */
 bool child_is_due(const struct child *child, int64_t now_ms);

@@ -37,9 +37,13 @@ static const char usage[] =
     "  -h             this text\n"
     "A REQUEST is a type and a text, in one argument:\n"
     "  client 'requetetype1 hello' requetetype2\n"
-    "Without any, requests are read from standard input, one a line.\n";
+    "Without any, requests are read from standard input, one a line, 480 bytes at most.\n";
 
-enum { FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 200 };
+enum {
+    FIRST_PAUSE_MS = 20,
+    LONGEST_PAUSE_MS = 200,
+    LONGEST_REQUEST = 480 /* leaves room in its line for a token, which may be long */
+};
 
 struct options {
     const char *host;
@@ -49,7 +53,7 @@ struct options {
     bool verbose;
 };
 
-/* A connection, and what went wrong on it. */
+/* A connection to one of the servers. */
 struct talk {
     int fd; /* -1 when closed */
     struct line_reader reader;
@@ -66,7 +70,7 @@ static void parse_options(int argc, char *argv[])
 {
     int option;
 
-    options_open("client", usage);
+    options_init("client", usage);
     while ((option = getopt(argc, argv, ":hH:p:r:t:v")) != -1)
         switch (option) {
         case 'H': options.host = optarg; break;
@@ -115,7 +119,7 @@ static bool talk_open(struct talk *talk, int port)
     talk->fd = tcp_connect(address, port, clock_ms() + options.timeout_ms);
     if (talk->fd == -1)
         return fail("connect to port %d: %s", port, strerror(errno));
-    line_reader_open(&talk->reader, talk->fd);
+    line_reader_init(&talk->reader, talk->fd);
     return true;
 }
 
@@ -234,8 +238,8 @@ static bool serve_request(const char *request)
     char result[LINE_ROOM];
     int pause_ms = FIRST_PAUSE_MS;
 
-    if (strpbrk(request, "\r\n") != NULL) {
-        warnx("send a request: it has more than one line");
+    if (strpbrk(request, "\r\n") != NULL || strlen(request) > LONGEST_REQUEST) {
+        warnx("send a request: it has more than one line, or more than %d bytes", LONGEST_REQUEST);
         return false;
     }
     for (int attempt = 0; attempt <= options.retries; attempt++) {
@@ -250,7 +254,7 @@ static bool serve_request(const char *request)
         }
         journal("failed: %s", problem);
     }
-    warnx("request '%s', asked %d times: %s", request, options.retries + 1, problem);
+    warnx("request '%s', attempts made: %d: %s", request, options.retries + 1, problem);
     return false;
 }
 
@@ -297,7 +301,7 @@ static bool serve_standard_input(void)
     char line[LINE_ROOM];
     bool all_answered = true;
 
-    line_reader_open(&reader, STDIN_FILENO);
+    line_reader_init(&reader, STDIN_FILENO);
     while (next_request(&reader, line)) {
         if (*line != '\0' && !serve_request(line))
             all_answered = false;
@@ -310,7 +314,7 @@ int main(int argc, char *argv[])
     bool all_answered;
 
     parse_options(argc, argv);
-    journal_open("client", false);
+    journal_init("client", false);
     journal_send_to(options.verbose ? STDERR_FILENO : -1);
     resolve_host();
     all_answered = optind < argc ? serve_arguments(argc - optind, argv + optind)

@@ -1,6 +1,5 @@
+/* See clock.h. */
 #include "clock.h"
-
-enum { LONGEST_WAIT_MS = 60 * 1000 };
 
 int64_t clock_ms(void)
 {

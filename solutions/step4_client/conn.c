@@ -1,3 +1,4 @@
+/* See conn.h. */
 #include "conn.h"
 
 #include "clock.h"
@@ -24,7 +25,7 @@ static int choose_limit(int reserved)
     return most > reserved ? (int)(most - reserved) : 1;
 }
 
-void conns_open(struct conns *conns, int listener, int reserved)
+void conns_init(struct conns *conns, int listener, int reserved)
 {
     conns->limit = choose_limit(reserved);
     conns->listener = listener;
@@ -79,7 +80,7 @@ static struct conn *find_silent(struct conns *conns)
     int64_t limit_ms = clock_ms() - SILENCE_MS;
     struct conn *found = NULL;
 
-    for (int i = 0; i < MAX_CONNS; i++) {
+    for (int i = 0; i < conns->used; i++) {
         struct conn *conn = &conns->conn[i];
 
         if ((conn->state != CONN_READING && conn->state != CONN_DRAINING)
@@ -109,7 +110,7 @@ static void take_place(struct conns *conns, struct conn *conn, int fd)
         conns->used = (int)(conn - conns->conn) + 1;
     conn->fd = fd;
     conn->was_served = false;
-    line_reader_open(&conn->reader, fd);
+    line_reader_init(&conn->reader, fd);
     conn_set_state(conn, CONN_READING);
 }
 
@@ -159,34 +160,38 @@ static bool has_line_waiting(const struct conn *conn)
     return conn->state == CONN_READING && line_is_waiting(&conn->reader);
 }
 
-static void wake_at(int64_t *wake_ms, int64_t moment_ms)
+static bool may_accept(struct conns *conns)
 {
-    if (moment_ms < *wake_ms)
-        *wake_ms = moment_ms;
+    return clock_ms() >= conns->pause_until_ms && find_place(conns) != NULL;
 }
 
-int conns_watch(struct conns *conns, struct pollfd wanted[], int64_t *wake_ms)
+int conns_watch(struct conns *conns, struct pollfd wanted[])
 {
-    bool may_accept = clock_ms() >= conns->pause_until_ms;
-
-    if (!may_accept)
-        wake_at(wake_ms, conns->pause_until_ms);
-    if (may_accept && find_place(conns) == NULL) {
-        may_accept = false;
-        wake_at(wake_ms, clock_ms() + SILENCE_MS);
-    }
-    wanted[0] = (struct pollfd){ .fd = may_accept ? conns->listener : -1, .events = POLLIN };
+    wanted[0] = (struct pollfd){ .fd = may_accept(conns) ? conns->listener : -1,
+                                 .events = POLLIN };
     for (int i = 0; i < conns->used; i++) {
         const struct conn *conn = &conns->conn[i];
 
         wanted[1 + i] = (struct pollfd){ .fd = conn->state == CONN_FREE ? -1 : conn->fd,
                                          .events = events_of(conn) };
-        if (conn->state == CONN_DRAINING)
-            wake_at(wake_ms, conn->since_ms + DRAIN_MS);
-        if (has_line_waiting(conn))
-            wake_at(wake_ms, 0);
     }
     return 1 + conns->used;
+}
+
+int64_t conns_wake_ms(struct conns *conns, int64_t until_ms)
+{
+    /* Somebody may have been silent for long enough by then. */
+    if (!may_accept(conns) && until_ms > clock_ms() + SILENCE_MS)
+        until_ms = clock_ms() + SILENCE_MS;
+    for (int i = 0; i < conns->used; i++) {
+        const struct conn *conn = &conns->conn[i];
+
+        if (has_line_waiting(conn))
+            return clock_ms();
+        if (conn->state == CONN_DRAINING && conn->since_ms + DRAIN_MS < until_ms)
+            until_ms = conn->since_ms + DRAIN_MS;
+    }
+    return until_ms;
 }
 
 bool conns_is_readable(const struct conns *conns, const struct pollfd wanted[], int index)
@@ -219,6 +224,39 @@ void conns_attend(struct conns *conns, const struct pollfd wanted[])
         conns->used--;
     if (wanted[0].revents != 0)
         accept_clients(conns);
+}
+
+bool conn_read(struct conn *conn, char line[LINE_ROOM])
+{
+    switch (line_read(&conn->reader, line)) {
+    case LINE_READY:
+        return true;
+    case LINE_NONE:
+        return false;
+    case LINE_END:
+        conn_close(conn);
+        return false;
+    case LINE_ERROR:
+        if (errno == EMSGSIZE || errno == EBADMSG)
+            conn_refuse(conn, "line too long, or not text");
+        else
+            conn_close(conn);
+    }
+    return false;
+}
+
+struct conn *conns_find_oldest_waiting(struct conns *conns)
+{
+    struct conn *oldest = NULL;
+
+    for (int i = 0; i < conns->used; i++) {
+        struct conn *conn = &conns->conn[i];
+
+        if (conn->state == CONN_WAITING
+            && (oldest == NULL || conn->request.number < oldest->request.number))
+            oldest = conn;
+    }
+    return oldest;
 }
 
 void conns_close(struct conns *conns)

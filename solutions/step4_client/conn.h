@@ -2,8 +2,9 @@
  *
  * Nobody here waits for a client: every socket is O_NONBLOCK and poll(2) tells which one
  * has something. A client that has nothing to say, says it slowly or says too much costs
- * a place in this table, and when the table is full the one that has been silent longest
- * loses its place to the next in the listen queue. A client who is being served does not.
+ * a place in this table, and when the table is full the one that has kept it longest without
+ * saying what it wants loses it to the next in the listen queue. Who is being served, or is
+ * waiting for it, keeps its place.
  */
 #ifndef CONN_H
 #define CONN_H
@@ -29,7 +30,8 @@ struct conn {
     enum conn_state state;
     int fd;
     int64_t since_ms;            /* of the state */
-    bool was_served;
+    bool was_served;             /* here it has said before what it wants: it loses its place
+                                    after all those who never have */
     struct request request;      /* from CONN_WAITING on */
     char text[LINE_ROOM];
     struct line_reader reader;
@@ -45,11 +47,13 @@ struct conns {
 
 /* No connection yet; they come in by the socket `listener`. Where the process may not have
  * many descriptors, `reserved` of them are left for other uses. */
-void conns_open(struct conns *conns, int listener, int reserved);
+void conns_init(struct conns *conns, int listener, int reserved);
 
-/* Fills in CONN_SLOTS places for poll(2). Returns the number of places that matter, and
- * sets *wake_ms to an earlier moment if something is to be done then. */
-int conns_watch(struct conns *conns, struct pollfd wanted[], int64_t *wake_ms);
+/* Fills in places for poll(2), CONN_SLOTS at most. Returns how many. */
+int conns_watch(struct conns *conns, struct pollfd wanted[]);
+
+/* The earlier of `until_ms` and the moment at which there is something to do here. */
+int64_t conns_wake_ms(struct conns *conns, int64_t until_ms);
 
 /* After poll(2), true if connection `index`, from 0 to conns->used - 1, is CONN_READING and
  * has something to read, by poll(2) or in its reader. */
@@ -62,6 +66,13 @@ bool conns_is_lost(const struct conns *conns, const struct pollfd wanted[], int 
 /* After poll(2) and the two questions above: gets rid of who is to go, and accepts who is
  * in the listen queue. */
 void conns_attend(struct conns *conns, const struct pollfd wanted[]);
+
+/* For a connection that is readable: stores its next line and returns true. Else the line is
+ * not complete yet, or the connection has ended or was refused, which is all done here. */
+bool conn_read(struct conn *conn, char line[LINE_ROOM]);
+
+/* Of those CONN_WAITING, the one whose request has the lowest number; NULL for none. */
+struct conn *conns_find_oldest_waiting(struct conns *conns);
 
 void conn_set_state(struct conn *conn, enum conn_state state);
 

@@ -18,7 +18,7 @@
  *
  * From then on, to write where nobody reads any more (SIGPIPE), or beyond the largest size
  * of a file (SIGXFSZ), is an error of write(2) and not death. */
-void journal_open(const char *role, bool quiet);
+void journal_init(const char *role, bool quiet);
 
 /* Sends the journal to another descriptor than standard output, -1 for nowhere. It is then
  * an extra that the program does without if it must. */
@@ -33,9 +33,9 @@ void journal(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* An event that comes again and again; option -q drops it. */
 void journal_often(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* True once standard output has failed. The process has then also been sent a SIGTERM (by
- * itself): a program that nobody can hear stops in an orderly way. A reader that is only
- * slow is waited for, but not for ever: see journal.c. */
+/* True once standard output has failed. The process has then also been sent a SIGTERM, by
+ * itself: what nobody can hear ends, the first process in an orderly way. A reader that is
+ * only slow is waited for, but not for ever: see journal.c. */
 bool journal_is_lost(void);
 
 /* `ROLE: what: why` on standard error, why being errno's text; then life goes on. */

@@ -1,3 +1,4 @@
+/* See lab.h. */
 #include "lab.h"
 
 #include "clock.h"
@@ -58,7 +59,7 @@ void lab_parse(struct lab *lab, int argc, char *argv[])
     };
     for (int number = 0; number <= MAX_SECONDARIES; number++)
         lab->listeners[number] = -1;
-    options_open("watchdog", usage);
+    options_init("watchdog", usage);
     while ((option = getopt(argc, argv, ":hn:p:t:r:a:P:w:d:q")) != -1)
         switch (option) {
         case 'n': lab->secondaries = (int)parse_number('n', optarg, 1, MAX_SECONDARIES); break;
@@ -70,7 +71,7 @@ void lab_parse(struct lab *lab, int argc, char *argv[])
         case 'w': lab->work_ms = (int)parse_number('w', optarg, 0, LONGEST_MS); break;
         case 'd': lab->directory = optarg; break;
         case 'q': lab->quiet = true; break;
-        case 'h': print_usage();
+        case 'h': print_usage(); /* and does not come back */
         default: wrong_option(option);
         }
     expect_no_operand(argc, argv);
@@ -118,7 +119,7 @@ void lab_open(struct lab *lab)
     if (segment_create(&lab->segment, lab->rundir.fd, sizeof *lab->table) == -1)
         die("make shared memory segment %s", lab->segment.name);
     lab->table = lab->segment.memory;
-    table_open(lab->table);
+    table_init(lab->table);
     lab->table->started_ms = clock_ms();
     open_listeners(lab);
 }

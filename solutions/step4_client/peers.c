@@ -1,3 +1,4 @@
+/* See peers.h. */
 #include "peers.h"
 
 #include "clock.h"
@@ -13,8 +14,7 @@
 
 enum {
     KILL_MS = 100,        /* a process that was sent SIGKILL may take so long to be gone */
-    RETRY_MS = 200,       /* until the next try to connect to a secondary */
-    DISTANT_MS = 60 * 1000
+    RETRY_MS = 200        /* until the next try to connect to a secondary */
 };
 
 struct peer peers[1 + MAX_SECONDARIES];
@@ -22,12 +22,12 @@ struct peer peers[1 + MAX_SECONDARIES];
 static struct lab *lab;
 static void (*shed_parent)(void);
 
-void peers_open(struct lab *the_lab, void (*shed)(void))
+void peers_init(struct lab *the_lab, void (*shed)(void))
 {
     lab = the_lab;
     shed_parent = shed;
     for (int number = 1; number <= MAX_SECONDARIES; number++) {
-        child_open(&peers[number].child, &lab->table->slot[number]);
+        child_init(&peers[number].child, &lab->table->slot[number]);
         peers[number].channel = (struct channel){ -1, -1 };
     }
 }
@@ -71,7 +71,7 @@ static void connect_peer(int number)
     }
     channel_close(&peer->channel);
     peer->channel = opened;
-    line_reader_open(&peer->reader, peer->channel.in);
+    line_reader_init(&peer->reader, peer->channel.in);
     peer->generation = generation;
 }
 
@@ -122,7 +122,7 @@ static void kill_condemned(void)
 
 int64_t peers_look_after(void)
 {
-    int64_t wake_ms = clock_ms() + DISTANT_MS;
+    int64_t wake_ms = clock_ms() + LONGEST_WAIT_MS;
 
     if (lab->policy == DELEGATED) {
         if (signals_take(SIGCHLD))
@@ -170,9 +170,8 @@ void peers_stop(void)
             signal_children(SIGKILL);
             deadline_ms = clock_ms() + KILL_MS;
         }
-        server_watch(lab, wanted);
-        if (poll(wanted, SERVER_SLOTS, clock_left_ms(deadline_ms)) > 0)
-            (void)server_attend(lab, PRINCIPAL, wanted);
+        server_poll(lab, wanted, SERVER_SLOTS, deadline_ms);
+        (void)server_attend(lab, PRINCIPAL, wanted);
         reap_secondaries();
     }
 }

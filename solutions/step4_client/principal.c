@@ -135,16 +135,9 @@ static void dispatch_waiting(void)
 {
     struct conn *oldest;
 
-    do {
-        oldest = NULL;
-        for (int i = 0; i < conns.used; i++) {
-            struct conn *conn = &conns.conn[i];
-
-            if (conn->state == CONN_WAITING
-                && (oldest == NULL || conn->request.number < oldest->request.number))
-                oldest = conn;
-        }
-    } while (oldest != NULL && dispatch(oldest));
+    while ((oldest = conns_find_oldest_waiting(&conns)) != NULL && dispatch(oldest)) {
+        /* The next one. */
+    }
 }
 
 static void take_request(struct conn *conn, const char *line)
@@ -167,21 +160,8 @@ static void read_client(struct conn *conn)
 {
     char line[LINE_ROOM];
 
-    switch (line_read(&conn->reader, line)) {
-    case LINE_READY:
+    if (conn_read(conn, line))
         take_request(conn, line);
-        break;
-    case LINE_NONE:
-        break;
-    case LINE_END:
-        conn_close(conn);
-        break;
-    case LINE_ERROR:
-        if (errno == EMSGSIZE || errno == EBADMSG)
-            conn_refuse(conn, "line too long, or not text");
-        else
-            conn_close(conn);
-    }
 }
 
 static void attend_clients(const struct pollfd wanted[])
@@ -193,34 +173,28 @@ static void attend_clients(const struct pollfd wanted[])
             read_client(&conns.conn[i]);
     }
     conns_attend(&conns, wanted);
-    dispatch_waiting();
 }
 
 static void serve(void)
 {
-    enum { POLL_PEERS = SERVER_SLOTS, SLOTS = POLL_PEERS + MAX_SECONDARIES + CONN_SLOTS };
-    static struct pollfd wanted[SLOTS];
-    struct pollfd *clients = &wanted[POLL_PEERS + lab->secondaries];
+    static struct pollfd wanted[SERVER_SLOTS + MAX_SECONDARIES + CONN_SLOTS];
+    struct pollfd *from_peers = &wanted[SERVER_SLOTS - 1]; /* [K]: from secondary K */
+    struct pollfd *from_clients = &wanted[SERVER_SLOTS + lab->secondaries];
 
     do {
         int64_t wake_ms = peers_look_after();
-        nfds_t count;
+        nfds_t count = (nfds_t)(SERVER_SLOTS + lab->secondaries);
 
         dispatch_waiting();
-        server_watch(lab, wanted);
         for (int number = 1; number <= lab->secondaries; number++)
-            wanted[POLL_PEERS + number - 1] =
-                (struct pollfd){ .fd = peers[number].channel.in, .events = POLLIN };
-        count = (nfds_t)(POLL_PEERS + lab->secondaries + conns_watch(&conns, clients, &wake_ms));
-        if (poll(wanted, count, clock_left_ms(wake_ms)) == -1) {
-            if (errno != EINTR)
-                die("wait for events");
-            continue;
-        }
+            from_peers[number] = (struct pollfd){ .fd = peers[number].channel.in,
+                                                  .events = POLLIN };
+        count += (nfds_t)conns_watch(&conns, from_clients);
+        server_poll(lab, wanted, count, conns_wake_ms(&conns, wake_ms));
         for (int number = 1; number <= lab->secondaries; number++)
-            if (wanted[POLL_PEERS + number - 1].revents != 0)
+            if (from_peers[number].revents != 0)
                 read_peer(number);
-        attend_clients(clients);
+        attend_clients(from_clients);
     } while (server_attend(lab, PRINCIPAL, wanted));
 }
 
@@ -235,8 +209,8 @@ int principal_run(struct lab *the_lab)
     if (token_open() == -1)
         die("open the source of tokens");
     /* Of descriptors, a secondary costs two pipes' ends and a listening socket. */
-    conns_open(&conns, lab->listeners[PRINCIPAL], DESCRIPTORS + 3 * lab->secondaries);
-    peers_open(lab, shed);
+    conns_init(&conns, lab->listeners[PRINCIPAL], DESCRIPTORS + 3 * lab->secondaries);
+    peers_init(lab, shed);
     serve();
     peers_stop();
     journal("exit");

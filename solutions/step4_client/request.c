@@ -1,3 +1,4 @@
+/* See request.h. */
 #include "request.h"
 
 #include "clock.h"

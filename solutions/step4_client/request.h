@@ -1,6 +1,16 @@
 /* request: the requests that clients may make, and how a secondary answers each.
  *
- * The protocol, line by line, is in the handout of this step.
+ *     client to principal       requetetype1              or requetetype2
+ *     principal to client       2224 TOKEN                the port of a secondary
+ *     client to secondary       TOKEN hello               on a connection of its own
+ *     secondary to client       debuttraitement           the work begins
+ *                               resultat HELLO
+ *                               fintraitement             and the connection ends
+ *     either of them, instead   errtraitement REASON
+ *
+ *     principal to secondary    requetetype1 17 TOKEN     by dwtubeK; 17 is its number
+ *     secondary to principal    debuttraitement 17        by wdtubeK
+ *                               fintraitement 17          or errtraitement 17 REASON
  */
 #ifndef REQUEST_H
 #define REQUEST_H

@@ -22,7 +22,6 @@
 #include "server.h"
 #include "signals.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -121,21 +120,8 @@ static void read_client(struct conn *conn)
 {
     char line[LINE_ROOM];
 
-    switch (line_read(&conn->reader, line)) {
-    case LINE_READY:
+    if (conn_read(conn, line))
         greet(conn, line);
-        break;
-    case LINE_NONE:
-        break;
-    case LINE_END:
-        conn_close(conn);
-        break;
-    case LINE_ERROR:
-        if (errno == EMSGSIZE || errno == EBADMSG)
-            conn_refuse(conn, "line too long, or not text");
-        else
-            conn_close(conn);
-    }
 }
 
 static void lose_client(struct conn *conn)
@@ -152,21 +138,6 @@ static struct conn *find_working(void)
         if (conns.conn[i].state == CONN_WORKING)
             return &conns.conn[i];
     return NULL;
-}
-
-/* Of those who have shown their tokens, the one whose request is the oldest. */
-static struct conn *find_next(void)
-{
-    struct conn *next = NULL;
-
-    for (int i = 0; i < conns.used; i++) {
-        struct conn *conn = &conns.conn[i];
-
-        if (conn->state == CONN_WAITING
-            && (next == NULL || conn->request.number < next->request.number))
-            next = conn;
-    }
-    return next;
 }
 
 static void begin_work(struct conn *conn)
@@ -199,25 +170,32 @@ static void end_work(struct conn *conn)
     conn_finish(conn);
 }
 
-/* Ends the work that is done and begins what can be begun. Sets *wake_ms to when the work
- * in hand will be done, if that is earlier. */
-static void work(int64_t *wake_ms)
+/* Ends the work that is done, and begins what can be begun: of those who have shown their
+ * tokens, the one whose request is the oldest. */
+static void work(void)
 {
     for (;;) {
         struct conn *conn = find_working();
 
-        if (conn != NULL && conn->since_ms + lab->work_ms > clock_ms()) {
-            if (conn->since_ms + lab->work_ms < *wake_ms)
-                *wake_ms = conn->since_ms + lab->work_ms;
+        if (conn != NULL && conn->since_ms + lab->work_ms > clock_ms())
             return;
-        }
         if (conn != NULL)
             end_work(conn);
-        else if ((conn = find_next()) != NULL)
+        else if ((conn = conns_find_oldest_waiting(&conns)) != NULL)
             begin_work(conn);
         else
             return;
     }
+}
+
+/* The earlier of `until_ms` and the moment at which the work in hand will be done. */
+static int64_t work_wake_ms(int64_t until_ms)
+{
+    const struct conn *conn = find_working();
+
+    if (conn != NULL && conn->since_ms + lab->work_ms < until_ms)
+        return conn->since_ms + lab->work_ms;
+    return until_ms;
 }
 
 /* Tells the principal, by the table, how many clients are here on business. */
@@ -248,19 +226,14 @@ static int serve(int number)
     static struct pollfd wanted[SLOTS];
 
     do {
-        int64_t wake_ms = clock_ms() + 60 * 1000;
         nfds_t count;
 
-        work(&wake_ms);
+        work();
         publish_clients();
-        server_watch(lab, wanted);
         wanted[POLL_PRINCIPAL] = (struct pollfd){ .fd = channel->in, .events = POLLIN };
-        count = (nfds_t)(POLL_CLIENTS + conns_watch(&conns, wanted + POLL_CLIENTS, &wake_ms));
-        if (poll(wanted, count, clock_left_ms(wake_ms)) == -1) {
-            if (errno != EINTR)
-                die("wait for events");
-            continue;
-        }
+        count = (nfds_t)(POLL_CLIENTS + conns_watch(&conns, wanted + POLL_CLIENTS));
+        server_poll(lab, wanted, count,
+                    work_wake_ms(conns_wake_ms(&conns, clock_ms() + LONGEST_WAIT_MS)));
         if (wanted[POLL_PRINCIPAL].revents != 0 && !read_principal())
             return EXIT_FAILURE;
         attend_clients(wanted + POLL_CLIENTS);
@@ -278,8 +251,8 @@ int secondary_run(struct lab *the_lab, int number, const struct channel *the_cha
     channel = the_channel;
     lab_keep_listener(lab, number);
     server_begin(lab, number, signals);
-    line_reader_open(&reader, channel->in);
-    conns_open(&conns, lab->listeners[number], DESCRIPTORS);
+    line_reader_init(&reader, channel->in);
+    conns_init(&conns, lab->listeners[number], DESCRIPTORS);
     status = serve(number);
     journal("exit");
     conns_close(&conns);

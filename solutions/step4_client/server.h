@@ -5,8 +5,8 @@
  *
  *     server_begin(lab, number, signals);
  *     do {
- *         ... server_watch(lab, wanted); and its own descriptors behind SERVER_SLOTS
- *         ... poll(wanted, ...)
+ *         ... fill in wanted[SERVER_SLOTS] and so on: its own descriptors
+ *         server_poll(lab, wanted, count, wake_ms);
  *         ... its own work
  *     } while (server_attend(lab, number, wanted));
  */
@@ -20,16 +20,17 @@
 /* The first places of every server's poll(2). */
 enum { POLL_SIGNALS, POLL_LIFELINE, SERVER_SLOTS };
 
-/* For a child after fork(2), which is still holding signals back: takes the role of
- * server `number`, catches the signals in `signals` (ends with 0), and lets them in. */
+/* For the child that is to be server `number`, still holding signals back after fork(2):
+ * catches the signals in `signals` (ends with 0), and lets them in. */
 void server_begin(struct lab *lab, int number, const int signals[]);
 
-/* Fills in the first SERVER_SLOTS places. */
-void server_watch(const struct lab *lab, struct pollfd wanted[]);
+/* Waits until something comes on one of `count` places, the first SERVER_SLOTS of which it
+ * fills in itself, or until `wake_ms`. Dies if poll(2) fails; when a signal interrupts it,
+ * nothing has come on any place. */
+void server_poll(const struct lab *lab, struct pollfd wanted[], nfds_t count, int64_t wake_ms);
 
-/* After poll(2), whatever it returned but an error: answers a probe if one has come.
- * Returns false when the server has been told to end. Does not return when the watchdog
- * has ended: then the whole group goes. */
+/* After server_poll(): answers a probe if one has come. Returns false when the server has
+ * been told to end. Does not return when the watchdog has ended: then the whole group goes. */
 bool server_attend(const struct lab *lab, int number, const struct pollfd wanted[]);
 
 /* Tells the watchdog to look at the table. */

@@ -1,3 +1,4 @@
+/* See servers.h. */
 #include "servers.h"
 
 #include "child.h"
@@ -25,12 +26,12 @@ static pid_t principal_pid(void)
     return children[PRINCIPAL].pid;
 }
 
-void servers_open(struct lab *the_lab, const sigset_t *the_signals)
+void servers_init(struct lab *the_lab, const sigset_t *the_signals)
 {
     lab = the_lab;
     signals = the_signals;
     for (int number = 0; number <= lab->secondaries; number++)
-        child_open(&children[number], &lab->table->slot[number]);
+        child_init(&children[number], &lab->table->slot[number]);
 }
 
 /* Starting */
@@ -39,30 +40,40 @@ static void shed_nothing(void)
 {
 }
 
+static _Noreturn void become_principal(void)
+{
+    journal_set_role(lab->table->slot[PRINCIPAL].role, 0);
+    if (setpgid(0, 0) == -1)
+        die("lead a process group");
+    exit(principal_run(lab));
+}
+
+static void fork_principal(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        become_principal();
+    if (pid == -1) {
+        warn("fork the principal");
+        child_postpone(&children[PRINCIPAL]);
+        return;
+    }
+    /* Here too: the group must be there before we first signal it. */
+    (void)setpgid(pid, pid);
+    child_started(&children[PRINCIPAL], pid);
+}
+
 static void start_principal(void)
 {
     sigset_t before;
-    pid_t pid;
 
     lifeline_close(&lab->lifeline);
     if (lifeline_open(&lab->lifeline) == -1)
         die("make the lifeline");
     if (signals_hold(&before) == -1)
         die("hold signals back");
-    pid = fork();
-    if (pid == 0) {
-        if (setpgid(0, 0) == -1)
-            die("lead a process group");
-        exit(principal_run(lab));
-    }
-    if (pid == -1) {
-        warn("fork the principal");
-        child_postpone(&children[PRINCIPAL]);
-    } else {
-        /* Here too: the group must be there before we first signal it. */
-        (void)setpgid(pid, pid);
-        child_started(&children[PRINCIPAL], pid);
-    }
+    fork_principal();
     if (signals_let_go(&before) == -1)
         die("let signals go");
 }
@@ -215,10 +226,14 @@ static void signal_secondaries(int signal_number)
 
 static void reap_stopped_secondaries(void)
 {
-    for (int number = 1; number <= lab->secondaries; number++)
-        if (children[number].pid != 0
-            && waitpid(children[number].pid, NULL, WNOHANG) == children[number].pid)
-            children[number].pid = 0;
+    int status;
+
+    for (int number = 1; number <= lab->secondaries; number++) {
+        struct child *child = &children[number];
+
+        if (child->pid != 0 && waitpid(child->pid, &status, WNOHANG) == child->pid)
+            child_taken_along(child, status);
+    }
 }
 
 /* Waits until `has_ended` or `deadline_ms`; reaps secondaries of ours meanwhile. */

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* No server yet. `signals` are those that the watchdog blocks and waits for. */
-void servers_open(struct lab *lab, const sigset_t *signals);
+void servers_init(struct lab *lab, const sigset_t *signals);
 
 /* Starts those that are ours to start and are due. */
 void servers_start_due(void);

@@ -1,3 +1,4 @@
+/* See signals.h. */
 #include "signals.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* See tcp.h. */
 #include "tcp.h"
 
 #include "clock.h"
@@ -63,17 +64,19 @@ int tcp_listen(struct in_addr address, int port)
 static int await_connection(int fd, int64_t deadline_ms)
 {
     struct pollfd writable = { .fd = fd, .events = POLLOUT };
-    socklen_t size = sizeof errno;
+    int error = 0;
+    socklen_t size = sizeof error;
     int answer;
-    int error;
 
     do
         answer = poll(&writable, 1, clock_left_ms(deadline_ms));
     while ((answer == -1 && errno == EINTR) || (answer == 0 && clock_ms() < deadline_ms));
     if (answer == -1 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
         return -1;
+    if (answer != 0 && error == 0)
+        return 0;
     errno = answer == 0 ? ETIMEDOUT : error;
-    return errno == 0 ? 0 : -1;
+    return -1;
 }
 
 int tcp_connect(struct in_addr address, int port, int64_t deadline_ms)

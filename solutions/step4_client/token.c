@@ -1,3 +1,4 @@
+/* See token.h. */
 #include "token.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* See watch.h. */
 #include "watch.h"
 
 #include "clock.h"
@@ -5,7 +6,7 @@
 
 #include <sys/wait.h>
 
-void watch_open(struct watch *watch, struct slot *slot)
+void watch_init(struct watch *watch, struct slot *slot)
 {
     *watch = (struct watch){ .slot = slot };
 }
@@ -22,23 +23,31 @@ static void tell_death(const struct slot *slot, int pid)
         journal("died %s[%d] status %d", slot->role, pid, WEXITSTATUS(status));
 }
 
+/* What has become of the process that we knew, and which one it is now. */
+static bool look_for_new_process(struct watch *watch)
+{
+    int pid = atomic_load(&watch->slot->pid);
+
+    if (pid == watch->pid)
+        return false;
+    if (watch->pid != 0 && atomic_load(&watch->slot->last_pid) == watch->pid)
+        tell_death(watch->slot, watch->pid);
+    watch->pid = pid;
+    return true;
+}
+
 void watch_look(struct watch *watch, int timeout_ms)
 {
-    struct slot *slot = watch->slot;
-    int pid = atomic_load(&slot->pid);
-    unsigned answered = atomic_load(&slot->probes_answered);
-    bool owes = pid != 0 && answered != atomic_load(&slot->probes_sent);
-    bool is_new = pid != watch->pid;
+    bool is_new = look_for_new_process(watch);
+    unsigned answered = atomic_load(&watch->slot->probes_answered);
 
-    if (is_new && watch->pid != 0 && atomic_load(&slot->last_pid) == watch->pid)
-        tell_death(slot, watch->pid);
-    if (!owes)
+    if (watch->pid == 0 || answered == atomic_load(&watch->slot->probes_sent)) {
         watch->deadline_ms = 0;
-    else if (is_new || answered != watch->answered)
-        watch->deadline_ms = clock_ms() + timeout_ms;
-    if (!owes || is_new)
         watch->was_prolonged = false;
-    watch->pid = pid;
+    } else if (is_new || answered != watch->answered) {
+        watch->deadline_ms = clock_ms() + timeout_ms;
+        watch->was_prolonged = false;
+    }
     watch->answered = answered;
 }
 

@@ -17,7 +17,7 @@ struct watch {
     bool was_prolonged;    /* the deadline */
 };
 
-void watch_open(struct watch *watch, struct slot *slot);
+void watch_init(struct watch *watch, struct slot *slot);
 
 /* Looks at the table: notes answers, tells the journal of a death (`killed` if it was
  * condemned, else `died`), begins anew with a new process. The table remembers one death:
