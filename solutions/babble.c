@@ -129,7 +129,7 @@ int main(int argc, char *argv[])
             return EXIT_FAILURE;
         (void)nanosleep(&pause, NULL);
     }
-    (void)printf("%-15s %6s %8s  %s\n", "HABIT", "TIMES", "BYTES", "ANSWER");
+    (void)printf("%-15s %6s %8s  %s\n", "HABIT", "CONNS", "BYTES", "ANSWER");
     for (int i = 0; i < HABITS; i++)
         (void)printf("%-15s %6d %8ld  %s\n", habits[i].name, habits[i].connections,
                      habits[i].bytes, *habits[i].answer != '\0' ? habits[i].answer : "-");

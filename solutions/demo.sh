@@ -239,6 +239,7 @@ show_process() {
 # --- The scenes ---
 
 show_start() {
+    [ -n "${PAUSE:-}" ] || echo '  (make demo PAUSE=1 waits for Enter between the scenes)'
     scene '0. Start' 'The watchdog starts the principal, which starts three secondaries.' \
         'Two named pipes lead to each secondary and back; all share a table in memory.'
     claim 'the system is up' start_system
@@ -261,14 +262,16 @@ show_start() {
 show_parallel_service() {
     scene '1. Requests are served in parallel' \
         "Three clients at once, two requests each. A request is $(seconds $work_ms) of work," \
-        "so one after another the six would take $(seconds $((6 * work_ms)))."
+        "so one after another the six would take $(seconds $((6 * work_ms)))." \
+        'A secondary says debuttraitement when it begins, fintraitement when it ends.'
     three_clients parallel 'requetetype1 hello' 'requetetype1 goodbye'
     finish $clients
     await 2 told_times 6 'principal.* fintraitement'
     show 'principal.* (debut|fin)traitement'
     took=$(($(last_ms 'principal.* fintraitement') - $(first_ms 'principal.* debuttraitement')))
     claim 'all six were answered' [ "$(count_answers parallel)" -eq 6 ]
-    claim "that took $(seconds $took)" [ "$took" -lt $((5 * work_ms)) ]
+    claim "six requests took $(seconds $took), not $(seconds $((6 * work_ms)))" \
+        [ "$took" -lt $((5 * work_ms)) ]
 }
 
 show_frozen_secondary() {
@@ -289,7 +292,7 @@ show_frozen_secondary() {
     claim 'it was found, killed and replaced' told "$replacement"
     healed_ms=$(last_ms "$replacement")
     took=$((healed_ms - struck_ms)) limit=$((period_ms + timeout_ms))
-    claim "that took $(seconds $took); period and timeout make $(seconds $limit)" \
+    claim "that took $(seconds $took) (limit: $(seconds $((limit + late_ms))))" \
         [ "$took" -le $((limit + late_ms)) ]
     claim 'all other servers are still the same' all_alive $others
     meanwhile=$(story 'principal.* fintraitement' | awk -v from="$struck_ms" -v to="$healed_ms" \
@@ -313,12 +316,12 @@ show_killed_principal() {
     await 5 four_started
     show '.* (frozen|killed|died|delayed|restarted) '
     echo
-    say 'What the client saw:'
+    say 'What the client saw (on its own clock):'
     trim <"$dir/patient.err" | sed 's/client.[0-9]*. //'
     took=$(($(last_ms '.* restarted') - struck_ms))
     new=$(pids_of principal $secondaries)
     claim 'four new servers are there' all_alive $new
-    claim "that took $(seconds $took)" [ "$took" -le "$late_ms" ]
+    claim "healing took $(seconds $took) (limit: $(seconds $late_ms))" [ "$took" -le "$late_ms" ]
     claim 'the four old ones are gone' none_alive $old
     claim 'the client lost its first answer' grep -q 'failed: ' "$dir/patient.err"
     claim 'but got one in the end (exit status 0)' [ "$patience" -eq 0 ]
@@ -341,7 +344,7 @@ show_babbling_client() {
     kill "$babbler"
     finish "$babbler"
     sed '1d; s/^/     /' "$dir/babble.out"
-    claim 'the babbler was told off' [ "$(grep -c errtraitement "$dir/babble.out")" -eq 3 ]
+    claim 'endless lines, garbage and guessed tokens were refused' [ "$(grep -c errtraitement "$dir/babble.out")" -eq 3 ]
     claim 'the honest client was answered' [ "$(count_answers beside)" -eq 3 ]
     claim "three requests took $(seconds $beside_ms); without the babbler, $(seconds $alone_ms)" \
         [ "$beside_ms" -lt $((alone_ms + late_ms)) ]
@@ -362,7 +365,7 @@ show_orderly_stop() {
     claim 'they ended in the right order' \
         [ "$order" = 'secondary secondary secondary principal watchdog ' ]
     took=$(($(last_ms 'watchdog.* exit') - struck_ms)) limit=$((timeout_ms + 200))
-    claim "that took $(seconds $took), and may take $(seconds $limit)" [ "$took" -le "$limit" ]
+    claim "the stop took $(seconds $took) (limit: $(seconds $limit))" [ "$took" -le "$limit" ]
     claim "the watchdog's exit status is $ended" [ "$ended" -eq 0 ]
 }
 
@@ -384,7 +387,7 @@ set_up() {
     trap 'exit 143' TERM HUP PIPE
     dir=$(mktemp -d "${TMPDIR:-/tmp}/osps-demo.XXXXXX") || exit 1
     journal=$dir/watchdog.out
-    ${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -o "$dir/babble" "$here/babble.c" || exit 1
+    ${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -o "$dir/babble" "$here/babble.c" || exit 1
 }
 
 main() {
