@@ -14,7 +14,7 @@ help:
 	@echo 'make                 build the reference solutions and the test tools'
 	@echo 'make demo            show the final system, and check what is shown (20 seconds)'
 	@echo 'make demo PAUSE=1    the same, waiting for Enter between the scenes'
-	@echo 'make check-step1     check your step 1; so for step2, step3, step4'
+	@echo 'make check-step1     check your step 1; the same for step2, step3, step4'
 	@echo 'make check-step1 SOLUTION=1    the same checks on the reference'
 	@echo 'make check           every test of the lab, on the reference'
 	@echo 'make modules         copy the modules that steps share from their origins'
