@@ -127,7 +127,7 @@ ends_at_any_moment() {
     because "between making a thing and being ready to remove it there is a gap: block the signals first, sigprocmask(2)"
     N=64
     local pause_ms
-    for pause_ms in 0 0 10 10 20 30 40 50; do
+    for pause_ms in 0 0 10 20 40; do
         start watchdog $(lab_options)
         eventually "$pause_ms" false || true
         kill -s TERM "$(program_pid)" || fail "a watchdog that starts" "it has ended already"
@@ -264,7 +264,7 @@ few_descriptors_are_no_trap() {
     because "every open(2), pipe(2), socket(2) can fail with EMFILE, half-way through a start too: what was made by then?"
     N=4
     local limit
-    for limit in 6 8 10 12 14 16 18 20; do
+    for limit in 6 8 10 12 16 20; do
         start bash -c 'ulimit -n "$0" && exec "$@"' "$limit" "$LAB_DIR/watchdog" $(lab_options)
         expect_bounded_end 200
     done

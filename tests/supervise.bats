@@ -39,7 +39,9 @@ exit_code_of_supervisor() {
 
 @test "a program begins with default signals, three descriptors and a session of its own" {
     run_to_end grep -E '^Sig(Blk|Ign)' /proc/self/status
-    expect_equal "signals blocked and ignored" "SigBlk: 0000000000000000 SigIgn: 0000000000000000" "$(journal | xargs)"
+    # Of 1 to 31: the two or three after that are libc's own, which nobody can set.
+    expect_equal "signals blocked and ignored" "SigBlk: 0 SigIgn: 0" \
+        "$(journal | while read -r name mask; do printf '%s %x ' "$name" $((0x$mask & 0x7fffffff)); done | xargs)"
     run_to_end ls /proc/self/fd
     expect_equal "descriptors (3 is ls's own)" "0 1 2 3" "$(journal | xargs)"
     run_to_end cut -d' ' -f1,5,6 /proc/self/stat
