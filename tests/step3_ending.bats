@@ -217,10 +217,8 @@ goes_with_its_watchdog() {
 
 # ---- the next start
 
-# The supervisor removes no pipe and no segment that the start before has left.
 works_after() {
     because "what a killed run has left must be found again; and whose is it, once the lock is yours? shm_unlink(3), fcntl(2)"
-    beside
     start_lab
     local segment
     segment=$(segments_of "$(program_pid)")
@@ -236,7 +234,11 @@ kill_the_watchdog() {
     await_end
 }
 
-@test "3.83 after the watchdog was killed the next start cleans up and works" { works_after kill_the_watchdog; }
+@test "3.83 after the watchdog was killed the next start cleans up and works" {
+    beside      # else its supervisor would clean up
+    works_after kill_the_watchdog
+}
+
 @test "3.84 after kill -9 of everything the next start cleans up and works (delegated)" { works_after kill_everything; }
 
 @test "3.85 after kill -9 of everything the next start cleans up and works (direct)" {

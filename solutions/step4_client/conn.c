@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    SILENCE_MS = 100, /* who has been silent longer may lose its place to another */
+    SILENCE_MS = 300, /* who has been silent longer may lose its place to another */
     DRAIN_MS = 1000,  /* how long a client may take to close after the last word */
     PAUSE_MS = 100    /* before the next try when no descriptor is left */
 };
