@@ -26,6 +26,7 @@
 #   await_gone PID [MS]             that process has ended
 #   eventually MS COMMAND...        COMMAND succeeds at last (tried every 10 ms); fails without a word
 #   nap                             10 ms
+#   let_pass MS                     time, where nothing is to happen in it: the only case for it
 #
 # Looking
 #   events ROLE EVENT               the lines of the journal in which ROLE tells EVENT
@@ -88,7 +89,7 @@ setup() {
 teardown() {
     local name
     for name in "${STARTS[@]}"; do
-        has_ended_well "$name" || kill -TERM "${SUPERVISORS[$name]}" 2>/dev/null || true
+        supervisor_is_done "$name" || kill -TERM "${SUPERVISORS[$name]}" 2>/dev/null || true
         wait "${SUPERVISORS[$name]}" 2>/dev/null || true
     done
     exec {NEVER}>&-
@@ -105,7 +106,7 @@ expect_no_sanitizer_report() {
 }
 
 # After kill_everything the supervisor waits for us, see there.
-has_ended_well() { [[ -e $BATS_TEST_TMPDIR/$1/report && ! -e $BATS_TEST_TMPDIR/$1/killed ]]; }
+supervisor_is_done() { [[ -e $BATS_TEST_TMPDIR/$1/report && ! -e $BATS_TEST_TMPDIR/$1/killed ]]; }
 
 # ---- starting
 
@@ -166,6 +167,8 @@ eventually() {
     done
 }
 
+let_pass() { eventually "$1" false || true; }
+
 # await_in_journal WHAT [OPTIONS...] REGEX MS
 await_in_journal() {
     local what=$1 result=0
@@ -187,7 +190,9 @@ await_new() { await_in_journal "a new line like: $1" -s "$MARK" "$1" "${2:-$DEFA
 await_end() {
     "$TESTS_DIR/await" file "$OUT/report" "${1:-$DEFAULT_MS}" ||
         fail "the program ends" "it still runs after ${1:-$DEFAULT_MS} ms: $(all_below | head -n 5)"
-    ! has_ended_well "${OUT##*/}" || wait "${SUPERVISORS[${OUT##*/}]}" 2>/dev/null || true
+    if supervisor_is_done "${OUT##*/}"; then
+        wait "${SUPERVISORS[${OUT##*/}]}" 2>/dev/null || true
+    fi
 }
 
 is_gone() { ! is_running "$1"; }

@@ -107,11 +107,12 @@ static void become_program(const struct options *options, int out, int err)
     int input = open(options->input, O_RDONLY | O_CLOEXEC);
     if (input == -1 || dup2(input, STDIN_FILENO) == -1)
         die("open %s", options->input);
-    dup2(out, STDOUT_FILENO);
-    dup2(err, STDERR_FILENO);
-    setrlimit(RLIMIT_CORE, &no_core);
-    setrlimit(RLIMIT_FSIZE, &file_size);
-    setsid();
+    if (dup2(out, STDOUT_FILENO) == -1 || dup2(err, STDERR_FILENO) == -1)
+        die("redirect the output");
+    if (setrlimit(RLIMIT_CORE, &no_core) == -1 || setrlimit(RLIMIT_FSIZE, &file_size) == -1)
+        die("set limits");
+    if (setsid() == -1)
+        die("begin a session");
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);        /* fails for SIGKILL, SIGSTOP and libc's own: as it should */
     sigset_t none;

@@ -105,7 +105,8 @@ static const struct proc *find_user(const struct segment *segment, const struct 
 void segments_remember(void)
 {
     shm_dir_fd = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    flock(shm_dir_fd, LOCK_SH);
+    if (shm_dir_fd == -1 || flock(shm_dir_fd, LOCK_SH) == -1)
+        perror("supervise: open and lock /dev/shm");
     note_new_segments(FOREIGN);
 }
 

@@ -161,7 +161,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     mark
     send KILL secondary1
     await_new ' restarted secondary1\['
-    eventually 700 false || true
+    let_pass 700
     stop_lab
     expect_no_line '\] (ping|pong|status)( |$)'
     expect_equal "the watchdog's start and exit" "start exit" \
@@ -231,7 +231,7 @@ has_pending() { (((16#$(sed -n 's/^ShdPnd:\t//p' "/proc/$1/status") >> ($2 - 1))
     remember
     strike STOP principal secondary1
     eventually 2000 has_pending "$(was secondary1)" 10 || fail "SIGUSR1 for a server within a period" "none"
-    eventually 250 false || true
+    let_pass 250
     strike CONT principal secondary1
     mark
     await_in_journal "another two status lines" -s "$MARK" -n 2 ' status ' "$DEFAULT_MS"
