@@ -1,6 +1,6 @@
 /* lab: what every process of one start has in common: the options, the run directory,
  * the table, the lifeline. Filled by the watchdog, inherited by fork(2), not changed by
- * the servers but to close what they do not need.
+ * the servers except to close what they do not need.
  */
 #ifndef LAB_H
 #define LAB_H

@@ -253,7 +253,7 @@ static bool await_end(bool (*has_ended)(void), int64_t deadline_ms)
     }
 }
 
-/* Secondaries before principal. Who hangs is killed: the secondaries after half of the
+/* Secondaries before principal. A server that hangs is killed: the secondaries after half of the
  * timeout, the principal (which under `delegated` stops its own) after the whole of it.
  * SIGCONT, because a stopped process acts on SIGTERM only when it goes on. */
 void servers_stop(void)

@@ -6,7 +6,7 @@
  * There is no lock: a process killed while it holds one would keep it for ever. Instead
  * each field has one writer at a time, named beside it, and is atomic. "Parent" is who
  * forked the server: the watchdog, or for a secondary under `delegated` the principal;
- * when a principal has died, the watchdog is heir to what it wrote.
+ * when a principal has died, the watchdog writes in its place.
  */
 #ifndef TABLE_H
 #define TABLE_H

@@ -1,4 +1,4 @@
-/* child: a parent's own book about a server that it has to keep alive.
+/* child: what a parent notes of a server that it has to keep alive.
  *
  * The watchdog keeps one for the principal (and under `direct` for every secondary), the
  * principal under `delegated` for every secondary. A server that dies is started again at

@@ -1,6 +1,6 @@
 /* lab: what every process of one start has in common: the options, the run directory,
  * the table, the lifeline, the listening sockets. Filled by the watchdog, inherited by fork(2), not changed by
- * the servers but to close what they do not need.
+ * the servers except to close what they do not need.
  */
 #ifndef LAB_H
 #define LAB_H
@@ -48,7 +48,7 @@ void lab_open(struct lab *lab);
 /* For the watchdog, when every server has ended: removes all that has a name. */
 void lab_close(struct lab *lab);
 
-/* For a server: closes the listening sockets but that of server `number`. */
+/* For a server: closes all listening sockets except that of server `number`. */
 void lab_keep_listener(struct lab *lab, int number);
 
 /* For a server about to end: closes what it inherited. */

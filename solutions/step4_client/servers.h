@@ -4,7 +4,8 @@
  * All servers are in one process group, led by the principal. The principal is our child,
  * so until we reap it the number of the group cannot become anybody else's: to signal the
  * group is safe, where the pid of a grandchild could be a stranger's by now. A frozen
- * secondary under `delegated` is therefore killed by its parent, on our order.
+ * secondary under `delegated` is therefore killed by its parent, when we
+ * ask for it in the table.
  */
 #ifndef SERVERS_H
 #define SERVERS_H
@@ -34,8 +35,8 @@ void servers_probe(void);
  * with the principal all of them. */
 void servers_kill(int number);
 
-/* The orderly stop: secondaries before principal, within the timeout; who hangs is killed.
- * Returns when all have ended. */
+/* The orderly stop: secondaries before principal, within the timeout; a server that hangs is
+ * killed. Returns when all have ended. */
 void servers_stop(void);
 
 /* Kills and buries all that are left. */
