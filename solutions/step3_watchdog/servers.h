@@ -4,8 +4,7 @@
  * All servers are in one process group, led by the principal. The principal is our child,
  * so until we reap it the number of the group cannot become anybody else's: to signal the
  * group is safe, where the pid of a grandchild could be a stranger's by now. A frozen
- * secondary under `delegated` is therefore killed by its parent, when we
- * ask for it in the table.
+ * secondary under `delegated` is therefore killed by its parent, whom we ask in the table.
  */
 #ifndef SERVERS_H
 #define SERVERS_H
