@@ -273,3 +273,10 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
         expect_nothing_left
     done
 }
+
+@test "1.28 an interval of nothing is served, or refused as wrong usage" {
+    because "a loop that waits only while there is time left never looks at a signal when there is none: sigtimedwait(2)"
+    run_to_end principal -n 5 -i 0
+    [[ $(ending) == "ended status 2" ]] || expect_status 0
+    expect_nothing_left
+}

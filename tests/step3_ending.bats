@@ -312,3 +312,12 @@ pipe_in_the_way() {
     exec {reader}<&-
     expect_bounded_end 600
 }
+
+@test "3.92 what a larger lab left when it was killed is cleaned up by a smaller one" {
+    because "the pipes that lie there may be more than the ones you make: think of -n 3, kill -9, -n 1. unlink(2)"
+    start_lab
+    kill_everything
+    N=1 start_lab
+    N=1 stop_lab
+    expect_equal "pipes left" "" "$(lab_pipes)"
+}
