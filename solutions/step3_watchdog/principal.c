@@ -88,7 +88,6 @@ static int64_t send_due_pings(int64_t until_ms)
 {
     for (int number = 1; number <= lab->secondaries; number++) {
         struct game *game = game_with(number);
-
         int64_t due_ms = game->next_ping_ms + (game->awaiting_pong ? LOST_MS : 0);
 
         if (!peer_is_connected(&peers[number]))

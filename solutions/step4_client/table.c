@@ -34,7 +34,10 @@ int slot_restarts(const struct slot *slot)
 void slot_started(struct slot *slot, pid_t pid)
 {
     int last_pid = atomic_load(&slot->last_pid);
+    int same_number = (int)pid;
 
+    /* Pids come back: one that was condemned long ago must not condemn its new owner. */
+    (void)atomic_compare_exchange_strong(&slot->condemned, &same_number, 0);
     atomic_store(&slot->pid, (int)pid);
     atomic_fetch_add(&slot->generation, 1);
     if (last_pid == 0)

@@ -25,7 +25,8 @@ struct slot {
     atomic_int generation;       /* parent: how many have been started; 1 for the first */
     atomic_int last_pid;         /* parent: the last one that died, 0 if none has */
     atomic_int last_status;      /* parent: how, as waitpid(2) told; set before last_pid */
-    atomic_int condemned;        /* watchdog: the pid that it wants killed */
+    atomic_int condemned;        /* watchdog: the pid that it wants killed; parent: 0 instead,
+                                    when a new process has that pid */
     atomic_uint probes_sent;     /* watchdog */
     atomic_uint probes_answered; /* the server itself: the latest probe that it has seen */
     atomic_int clients;          /* the secondary: how many it is serving or has waiting */
