@@ -103,11 +103,16 @@ static _Noreturn void become_secondary(int interval_ms)
 
 static void start_secondary(int interval_ms)
 {
+    // TODO 1.2: fork. The parent notes the child's pid in secondary_pid. The child becomes the
+    // secondary, and does not come back from that. Where there can be no child, die().
+    // SOLUTION
     secondary_pid = fork();
     if (secondary_pid == -1)
         die("fork the secondary");
     if (secondary_pid == 0)
         become_secondary(interval_ms);
+    // STUB: todo("1.2", become_secondary, interval_ms);
+    // END
 }
 
 static void tell_end(pid_t pid, int status)
@@ -122,6 +127,9 @@ static void tell_end(pid_t pid, int status)
  * is a hint, and may have come for something else. */
 static bool reap_secondary(int *status)
 {
+    // TODO 1.5: ask, without waiting, whether the secondary has ended. If it has: note that there
+    // is none any more, tell_end(), and return true. If the question itself fails, die().
+    // SOLUTION
     pid_t pid = waitpid(secondary_pid, status, WNOHANG);
 
     if (pid == -1)
@@ -131,6 +139,8 @@ static bool reap_secondary(int *status)
     secondary_pid = 0;
     tell_end(pid, *status);
     return true;
+    // STUB: todo("1.5", status, tell_end);
+    // END
 }
 
 /* Waits until it is time for the next number. Returns false when told to stop; does not
@@ -152,12 +162,18 @@ static void write_rounds(const struct options *options)
 {
     struct shared *shared = segment.memory;
 
+    // TODO 1.3: write 1, 2, 3 ... as far as options->rounds into the counter that is shared; tell
+    // the journal of each (`write K`); wait options->interval_ms after each, with wait_until(), and
+    // write no more when that returns false.
+    // SOLUTION
     for (int round = 1; round <= options->rounds; round++) {
         atomic_store(&shared->counter, round);
         journal_often("write %d", round);
         if (!wait_until(clock_ms() + options->interval_ms))
             return;
     }
+    // STUB: todo("1.3", shared, options, wait_until);
+    // END
 }
 
 /* Waits for the end of the secondary, and brings it about if it does not come. Returns its

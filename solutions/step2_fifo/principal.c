@@ -119,11 +119,17 @@ static _Noreturn void become_secondary(struct channel *own)
     int status;
 
     journal_set_role("secondary", 1);
+    // TODO 2.3: close the principal's ends of the pipes, which were inherited (`channel`): as long
+    // as one writing end is open anywhere, a pipe does not end. Close the principal's self-pipe too
+    // (signals_close()). Ignore SIGINT and SIGHUP: a terminal sends them to all of its processes,
+    // and it is the principal that sees to the end.
+    // SOLUTION
     channel_close(&channel);
     signals_close();
-    /* Ctrl-C, or a terminal that closes, reaches all: the principal sees to it. */
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
+    // STUB: todo("2.3", channel);
+    // END
     if (signals_let_all_go() == -1)
         die("unblock signals");
     status = secondary_run(segment.memory, own);
@@ -184,6 +190,12 @@ static bool wait_readable(int fd, int64_t deadline_ms)
         { .fd = signals_fd, .events = POLLIN },
         { .fd = fd, .events = POLLIN },
     };
+
+    // TODO 2.5: wait with poll(2) until one of the two has something to read, or the deadline has
+    // come (clock_left_ms() knows how long that is). To be interrupted by a signal is no failure,
+    // and a signal may have come all the same. Empty the signals' pipe if it has something
+    // (signals_drain()). Return false if nothing has come, and the deadline has.
+    // SOLUTION
     int ready = poll(wanted, 2, clock_left_ms(deadline_ms));
 
     if (ready == -1 && errno != EINTR)
@@ -191,6 +203,8 @@ static bool wait_readable(int fd, int64_t deadline_ms)
     if (ready > 0 && wanted[0].revents != 0)
         signals_drain();
     return ready != 0 || clock_ms() < deadline_ms;
+    // STUB: todo("2.5", wanted, deadline_ms);
+    // END
 }
 
 static bool asked_to_stop(void)
@@ -228,12 +242,12 @@ static bool await_pong(struct line_reader *reader)
     enum line_status status;
     char line[LINE_ROOM];
 
-    while ((status = line_read(reader, line)) == LINE_NONE) {
-        if (!wait_readable(reader->fd, deadline_ms))
+    do {
+        if (!line_is_waiting(reader) && !wait_readable(reader->fd, deadline_ms))
             diex("read wdtube1: no pong for %d ms", SILENCE_MS);
         if (asked_to_stop())
             return false;
-    }
+    } while ((status = line_read(reader, line)) == LINE_NONE);
     if (status == LINE_END)
         lose_secondary();
     if (status == LINE_ERROR)

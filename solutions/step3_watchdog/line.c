@@ -60,6 +60,11 @@ static ssize_t read_more(struct line_reader *reader)
 
 enum line_status line_read(struct line_reader *reader, char line[LINE_ROOM])
 {
+    // TODO 2.6: if there is no newline among the bytes that were kept (find_newline()), read more of
+    // them, once, with read_more(): it returns 0 at the end of file, and -1 with errno, which is
+    // EAGAIN where nothing is there now. Then take the line, if there is a whole one, with
+    // take_line(). If there is none, and no room for more, it is too long (EMSGSIZE).
+    // SOLUTION
     char *newline = find_newline(reader);
 
     if (newline == NULL) {
@@ -77,13 +82,14 @@ enum line_status line_read(struct line_reader *reader, char line[LINE_ROOM])
         return LINE_NONE;
     errno = EMSGSIZE;
     return LINE_ERROR;
+    // STUB: todo("2.6", reader, line, find_newline, read_more, take_line);
+    // END
 }
 
 int line_write(int fd, const char *format, ...)
 {
     char line[LINE_ROOM + 1];
     va_list arguments;
-    ssize_t written;
     int length;
 
     va_start(arguments, format);
@@ -93,6 +99,12 @@ int line_write(int fd, const char *format, ...)
         errno = EMSGSIZE;
         return -1;
     }
+    // TODO 2.4: `line` holds `length` bytes, and has room for one more: end it with a newline, and
+    // write it with one write(2), again if a signal interrupts it (EINTR) before anything is written.
+    // Less than all of it written is a failure too: errno is then EAGAIN.
+    // SOLUTION
+    ssize_t written;
+
     line[length++] = '\n';
     do
         written = write(fd, line, (size_t)length);
@@ -100,4 +112,6 @@ int line_write(int fd, const char *format, ...)
     if (written >= 0 && written < length)
         errno = EAGAIN;
     return written == length ? 0 : -1;
+    // STUB: todo("2.4", fd, line, length);
+    // END
 }

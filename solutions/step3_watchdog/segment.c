@@ -37,39 +37,42 @@ static int reserve(int fd, size_t size)
     return -1;
 }
 
-/* Maps the segment, zero throughout. The mapping stays when the descriptor goes. */
-static int map(struct segment *segment, int fd)
+/* Makes the segment and maps it. Returns 0, or -1 with errno; what it has made by then is for the
+ * caller to undo. `*fd` is the descriptor, -1 for none: the mapping stays when it is closed. */
+static int make_and_map(struct segment *segment, int *fd)
 {
-    void *memory;
-
-    if (reserve(fd, segment->size) == -1)
+    // TODO 1.1: make the shared memory object called segment->name: it must be new, and mode 0600.
+    // Give it its bytes with reserve(). Map them into segment->memory, for reading and writing, so
+    // that other processes see what this one writes.
+    // SOLUTION
+    *fd = shm_open(segment->name, O_CREAT | O_EXCL | O_RDWR, 0600);
+    if (*fd == -1 || reserve(*fd, segment->size) == -1)
         return -1;
-    memory = mmap(NULL, segment->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (memory == MAP_FAILED)
-        return -1;
-    segment->memory = memory;
-    return 0;
+    segment->memory = mmap(NULL, segment->size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+    return segment->memory == MAP_FAILED ? -1 : 0;
+    // STUB: todo("1.1", segment, fd, reserve);
+    // END
 }
 
 int segment_create(struct segment *segment, int rundir_fd, size_t size)
 {
-    int result;
     int saved_errno;
-    int fd;
+    int result;
+    int fd = -1;
 
     *segment = (struct segment){ .size = size };
     if (name_segment(segment, rundir_fd) == -1)
         return -1;
     if (shm_unlink(segment->name) == -1 && errno != ENOENT)
         return -1;
-    fd = shm_open(segment->name, O_CREAT | O_EXCL | O_RDWR, 0600);
-    if (fd == -1)
-        return -1;
-    result = map(segment, fd);
+    result = make_and_map(segment, &fd);
     saved_errno = errno;
     if (result == -1)
+        segment->memory = NULL;
+    if (result == -1 && fd != -1)
         (void)shm_unlink(segment->name);
-    (void)close(fd);
+    if (fd != -1)
+        (void)close(fd);
     errno = saved_errno;
     return result;
 }

@@ -12,7 +12,8 @@
 
 /* Blocks the signals in `numbers`, a list that ends with 0, and stores them in `signals`.
  * Gives each its default action, whatever the parent chose: an ignored SIGCHLD would
- * make waitpid(2) fail. But a SIGHUP that is ignored, as nohup(1) does, stays so. Returns 0, or -1 with errno. Children inherit the mask. */
+ * make waitpid(2) fail. But a SIGHUP that is ignored, as nohup(1) does, stays so.
+ * Returns 0, or -1 with errno. Children inherit the mask. */
 int block_signals(sigset_t *signals, const int numbers[]);
 
 /* Waits for one of `signals` until `deadline_ms` (see clock.h).

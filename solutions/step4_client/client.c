@@ -130,6 +130,10 @@ static bool hear(struct talk *talk, char line[LINE_ROOM])
     struct pollfd readable = { .fd = talk->fd, .events = POLLIN };
     enum line_status status;
 
+    // TODO 4.7: read the next line (line_read()). While there is none yet, wait with poll(2) until
+    // there is something to read, but not beyond the deadline (clock_left_ms()). To be interrupted
+    // is no failure. For silence until the deadline, and for any error of poll(2), return fail(why).
+    // SOLUTION
     while ((status = line_read(&talk->reader, line)) == LINE_NONE) {
         int ready = poll(&readable, 1, clock_left_ms(deadline_ms));
 
@@ -138,6 +142,9 @@ static bool hear(struct talk *talk, char line[LINE_ROOM])
         if (ready != 1 && clock_ms() >= deadline_ms)
             return fail("the server was silent for %d ms", options.timeout_ms);
     }
+    // STUB: status = LINE_ERROR;
+    // STUB: todo("4.7", talk, line, deadline_ms, readable, status);
+    // END
     if (status == LINE_END)
         return fail("the server closed the connection before the end");
     if (status == LINE_ERROR)
@@ -186,6 +193,11 @@ static bool be_served(struct talk *secondary, const char *request, const char *t
     char line[LINE_ROOM];
     char *rest;
 
+    // TODO 4.8: write the line `TOKEN TEXT` to the secondary (`text` begins with its space). Then hear
+    // `debuttraitement`, `resultat ANSWER` and `fintraitement`, in this order, with hear_word(). Store
+    // ANSWER in `result`. Return true only when all three have come: an end of file before the last
+    // of them means that the server has died. For a failure of your own, return fail(why).
+    // SOLUTION
     if (line_write(secondary->fd, "%s%s", token, text) == -1)
         return fail("write to the secondary: %s", strerror(errno));
     if (!hear_word(secondary, "debuttraitement", line, &rest)
@@ -193,6 +205,9 @@ static bool be_served(struct talk *secondary, const char *request, const char *t
         return false;
     memmove(result, rest, strlen(rest) + 1);
     return hear_word(secondary, "fintraitement", line, &rest);
+    // STUB: rest = NULL;
+    // STUB: todo("4.8", secondary, text, token, line, rest, result, hear_word);
+    // END
 }
 
 /* A connection to the principal that was kept from the last request may have ended since:
@@ -215,15 +230,39 @@ static bool try_request(const char *request, char result[LINE_ROOM])
     struct talk secondary = { .fd = -1 };
     char token[LINE_ROOM];
     bool served;
-    int port;
+    int port = 0;
 
+    journal("request: %s", request);
     if (!reach_principal(request, &port, token)) {
+        journal("failed: %s", problem);
         talk_close(&principal);
         return false;
     }
     served = talk_open(&secondary, port) && be_served(&secondary, request, token, result);
     talk_close(&secondary);
+    if (!served)
+        journal("failed: %s", problem);
     return served;
+}
+
+/* After a failure: asks again from the beginning. Returns true if the request was answered. */
+static bool try_again(const char *request, char result[LINE_ROOM])
+{
+    int pause_ms = FIRST_PAUSE_MS;
+
+    // TODO 4.9: try_request() up to options.retries times, until it returns true. Before each, pause:
+    // pause_ms at first, and twice as long each time, but not longer than LONGEST_PAUSE_MS. (poll(2)
+    // waits for nothing but time where it is given no descriptor.)
+    // SOLUTION
+    for (int attempt = 1; attempt <= options.retries; attempt++) {
+        (void)poll(NULL, 0, pause_ms);
+        if (try_request(request, result))
+            return true;
+        pause_ms = pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
+    }
+    return false;
+    // STUB: todo("4.9", request, result, pause_ms, try_request);
+    // END
 }
 
 static void print_result(const char *result)
@@ -236,23 +275,14 @@ static void print_result(const char *result)
 static bool serve_request(const char *request)
 {
     char result[LINE_ROOM];
-    int pause_ms = FIRST_PAUSE_MS;
 
     if (strpbrk(request, "\r\n") != NULL || strlen(request) > LONGEST_REQUEST) {
         warnx("send a request: it has more than one line, or more than %d bytes", LONGEST_REQUEST);
         return false;
     }
-    for (int attempt = 0; attempt <= options.retries; attempt++) {
-        if (attempt > 0) {
-            (void)poll(NULL, 0, pause_ms);
-            pause_ms = pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
-        }
-        journal("request: %s", request);
-        if (try_request(request, result)) {
-            print_result(result);
-            return true;
-        }
-        journal("failed: %s", problem);
+    if (try_request(request, result) || try_again(request, result)) {
+        print_result(result);
+        return true;
     }
     warnx("request '%s', attempts made: %d: %s", request, options.retries + 1, problem);
     return false;

@@ -126,26 +126,37 @@ static void pause_accepting(struct conns *conns)
     conns->pause_until_ms = clock_ms() + PAUSE_MS;
 }
 
+static void admit(struct conns *conns, struct conn *place, int fd)
+{
+    if (tcp_set_nonblocking(fd) == -1) {
+        warn("set a client's connection to not block");
+        (void)close(fd);
+        return;
+    }
+    take_place(conns, place, fd);
+}
+
 static void accept_clients(struct conns *conns)
 {
     struct conn *place;
 
+    // TODO 4.2: as long as there is a place for a client (find_place()), accept the next one from
+    // conns->listener, and admit() it. Stop when nobody is left in the queue (EAGAIN), or who was
+    // there has gone again (ECONNABORTED), or a signal came: that is no failure. For any other one,
+    // pause_accepting(), and stop.
+    // SOLUTION
     while ((place = find_place(conns)) != NULL) {
         int fd = accept(conns->listener, NULL, NULL);
 
         if (fd == -1) {
-            /* Nobody is left, or who was has gone while it waited. */
             if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
                 pause_accepting(conns);
             return;
         }
-        if (tcp_set_nonblocking(fd) == -1) {
-            warn("set a client's connection to not block");
-            (void)close(fd);
-            return;
-        }
-        take_place(conns, place, fd);
+        admit(conns, place, fd);
     }
+    // STUB: todo("4.2", conns, &place, pause_accepting, admit);
+    // END
 }
 
 static short events_of(const struct conn *conn)

@@ -115,6 +115,12 @@ static int pass_on(const struct request *request)
 /* Returns false if the request has to wait for a secondary to come back. */
 static bool dispatch(struct conn *conn)
 {
+    // TODO 4.3: pass the request on to a secondary (pass_on()); if none can take it, return false.
+    // Only then is the client told where to go: why? Note which secondary it was in `latest`, and
+    // when in passed_ms[]. Tell the journal `TYPE NUMBER secondaryK` (request_word() knows the type).
+    // The client has now been served once (was_served), and may speak again (CONN_READING): write
+    // it the line `PORT TOKEN`, PORT being that of the secondary. If that fails, it has gone: close.
+    // SOLUTION
     int number = pass_on(&conn->request);
 
     if (number == 0)
@@ -128,6 +134,8 @@ static bool dispatch(struct conn *conn)
     if (line_write(conn->fd, "%d %s", lab->port + number, conn->request.token) == -1)
         conn_close(conn);
     return true;
+    // STUB: todo("4.3", conn, pass_on, latest, passed_ms, lab);
+    // END
 }
 
 /* The requests that wait, the oldest first. */

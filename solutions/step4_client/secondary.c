@@ -89,6 +89,9 @@ static bool read_principal(void)
  * connection, once. Returns false if there is none. */
 static bool claim(struct conn *conn, const char *token)
 {
+    // TODO 4.4: look for a request in expected[] that is there (its number is not 0) and has this
+    // token. Move it to conn->request, so that the token opens nothing a second time.
+    // SOLUTION
     for (int i = 0; i < MAX_EXPECTED; i++)
         if (expected[i].number != 0 && strcmp(expected[i].token, token) == 0) {
             conn->request = expected[i];
@@ -96,6 +99,8 @@ static bool claim(struct conn *conn, const char *token)
             return true;
         }
     return false;
+    // STUB: todo("4.4", conn, token, expected);
+    // END
 }
 
 /* Reads `TOKEN TEXT`, the only line a client has to say here. */
@@ -155,11 +160,15 @@ static void end_work(struct conn *conn)
     char answer[LINE_ROOM];
 
     request_answer(conn->request.type, conn->text, lab->table, answer);
+    // TODO 4.5: write the client the result (`resultat ANSWER`). If that fails, lose_client(). The
+    // request is done: count it in slot->requests_done, take the client off slot->clients, and tell
+    // the principal (`fintraitement NUMBER`). Only then write the client its `fintraitement`: its
+    // next request may come at once. If that fails, close; else conn_finish().
+    // SOLUTION
     if (line_write(conn->fd, "resultat %s", answer) == -1) {
         lose_client(conn);
         return;
     }
-    /* Counted before the client knows that it was served: its next request may be quick. */
     atomic_fetch_add(&slot->requests_done, 1);
     atomic_fetch_sub(&slot->clients, 1);
     tell_principal("fintraitement %d", conn->request.number);
@@ -168,6 +177,8 @@ static void end_work(struct conn *conn)
         return;
     }
     conn_finish(conn);
+    // STUB: todo("4.5", conn, answer, slot, lose_client);
+    // END
 }
 
 /* Ends the work that is done, and begins what can be begun: of those who have shown their

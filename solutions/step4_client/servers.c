@@ -50,18 +50,26 @@ static _Noreturn void become_principal(void)
 
 static void fork_principal(void)
 {
+    struct child *child = &children[PRINCIPAL];
+
+    // TODO 3.1: fork. The child becomes the principal, which puts itself into a process group of its
+    // own; the parent puts it there too, for nobody knows which of the two runs first, and the group
+    // must be there before it is signalled. Tell child_started(). Where there can be no child: warn(),
+    // and child_postpone(), so that it is tried again later.
+    // SOLUTION
     pid_t pid = fork();
 
     if (pid == 0)
         become_principal();
     if (pid == -1) {
         warn("fork the principal");
-        child_postpone(&children[PRINCIPAL]);
+        child_postpone(child);
         return;
     }
-    /* Here too: the group must be there before we first signal it. */
     (void)setpgid(pid, pid);
-    child_started(&children[PRINCIPAL], pid);
+    child_started(child, pid);
+    // STUB: todo("3.1", child, become_principal);
+    // END
 }
 
 static void start_principal(void)
@@ -146,15 +154,24 @@ static void bury_secondary_of_dead_principal(int number)
  * returns when none of them is left. Its group is signalled before it is reaped. */
 static void bury_principal(void)
 {
+    struct child *child = &children[PRINCIPAL];
+
     for (int number = 1; number <= lab->secondaries; number++) {
         struct slot *slot = &lab->table->slot[number];
 
         atomic_store(&slot->condemned, atomic_load(&slot->pid));
     }
+    // TODO 3.8: kill the principal's whole group: which number has it, and until when is it certain
+    // that no stranger has it? Then wait for the principal (await_death()), and tell child_died() how
+    // it ended. Then wait until the last of its secondaries has gone (lifeline_await_last()), but not
+    // longer than BURIAL_MS: if they have not, warnx().
+    // SOLUTION
     (void)kill(-principal_pid(), SIGKILL);
-    child_died(&children[PRINCIPAL], await_death(&children[PRINCIPAL]));
+    child_died(child, await_death(child));
     if (!lifeline_await_last(&lab->lifeline, clock_ms() + BURIAL_MS))
         warnx("bury the principal's secondaries: not gone %d ms after SIGKILL", BURIAL_MS);
+    // STUB: todo("3.8", child, await_death);
+    // END
     for (int number = 1; number <= lab->secondaries; number++)
         bury_secondary_of_dead_principal(number);
 }
@@ -172,16 +189,20 @@ static bool principal_has_ended(void)
  * not as waitpid(-1): that could reap the principal before its group is signalled. */
 void servers_reap(void)
 {
-    int status;
-
     if (principal_has_ended())
         bury_principal();
+    // TODO 3.7: under `direct` the secondaries are our children too. Ask each of them that there is
+    // whether it has ended, without waiting, and tell child_died() of those that have, and how.
+    // SOLUTION
     for (int number = 1; number <= lab->secondaries; number++) {
         struct child *child = &children[number];
+        int status;
 
         if (child->pid != 0 && waitpid(child->pid, &status, WNOHANG) == child->pid)
             child_died(child, status);
     }
+    // STUB: todo("3.7", lab, children);
+    // END
 }
 
 /* Probing and killing */
@@ -199,12 +220,18 @@ void servers_kill(int number)
     /* kill(0) would be for the watchdog's own group. */
     if (pid == 0 || (lab->policy == DIRECT && children[number].pid == 0))
         return;
+    // TODO 3.5: the principal is killed together with its group. A secondary is killed by its parent:
+    // under `direct` that is us; under `delegated` it is the principal, which will find in the table
+    // whom we condemned as soon as SIGUSR1 tells it to look.
+    // SOLUTION
     if (number == PRINCIPAL)
         (void)kill(-pid, SIGKILL);
     else if (lab->policy == DIRECT)
         (void)kill(children[number].pid, SIGKILL);
     else
         (void)kill(pid, SIGUSR1);
+    // STUB: todo("3.5", number, pid, lab, children);
+    // END
 }
 
 /* Stopping */
@@ -254,24 +281,32 @@ static bool await_end(bool (*has_ended)(void), int64_t deadline_ms)
 }
 
 /* Secondaries before principal. A server that hangs is killed: the secondaries after half of the
- * timeout, the principal (which under `delegated` stops its own) after the whole of it.
- * SIGCONT, because a stopped process acts on SIGTERM only when it goes on. */
+ * timeout, the principal (which under `delegated` stops its own) after the whole of it. */
 void servers_stop(void)
 {
     int64_t deadline_ms = clock_ms() + lab->timeout_ms;
 
+    // TODO 3.9: first the secondaries that are ours (there are some under `direct` only): SIGTERM to
+    // each, and SIGCONT, without which a stopped process would not hear it. They have half of the
+    // timeout (await_end(), secondaries_have_ended()); those that hang are killed, and awaited too.
+    // Then the principal's group in the same way, if there is a principal: it has until deadline_ms.
+    // bury_principal(), below, ends what is left.
+    // SOLUTION
     signal_secondaries(SIGTERM);
     signal_secondaries(SIGCONT);
     if (!await_end(secondaries_have_ended, deadline_ms - lab->timeout_ms / 2)) {
         signal_secondaries(SIGKILL);
         (void)await_end(secondaries_have_ended, clock_ms() + BURIAL_MS);
     }
-    if (principal_pid() == 0)
-        return;
-    (void)kill(-principal_pid(), SIGTERM);
-    (void)kill(-principal_pid(), SIGCONT);
-    (void)await_end(principal_has_ended, deadline_ms);
-    bury_principal();
+    if (principal_pid() != 0) {
+        (void)kill(-principal_pid(), SIGTERM);
+        (void)kill(-principal_pid(), SIGCONT);
+        (void)await_end(principal_has_ended, deadline_ms);
+    }
+    // STUB: todo("3.9", deadline_ms, signal_secondaries, await_end, secondaries_have_ended);
+    // END
+    if (principal_pid() != 0)
+        bury_principal();
 }
 
 void servers_bury(void)

@@ -51,13 +51,18 @@ int tcp_listen(struct in_addr address, int port)
 
     if (fd == -1)
         return -1;
-    /* Connections of the last start may still be in TIME_WAIT on this port: they are no
-     * reason to refuse. Another program that listens on it still is. */
+    // TODO 4.1: let the socket have its port although connections of the last start are still in
+    // TIME_WAIT there (SO_REUSEADDR; another program that listens on it is still an error). Give the
+    // socket its name, and make it listen, with room for SOMAXCONN clients in the queue. If one of
+    // the three calls fails, fail_and_close().
+    // SOLUTION
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1
         || bind(fd, (struct sockaddr *)&name, sizeof name) == -1
         || listen(fd, SOMAXCONN) == -1)
         return fail_and_close(fd);
     return fd;
+    // STUB: todo("4.1", name, on, fail_and_close);
+    // END
 }
 
 /* Waits for the end of a connect(2) that is under way. Returns 0, or -1 with errno. */
@@ -86,9 +91,14 @@ int tcp_connect(struct in_addr address, int port, int64_t deadline_ms)
 
     if (fd == -1)
         return -1;
+    // TODO 4.6: connect. The socket is O_NONBLOCK, so to be told that the connection is under way is
+    // no failure: await_connection(). For any failure, fail_and_close().
+    // SOLUTION
     if (connect(fd, (struct sockaddr *)&name, sizeof name) == 0)
         return fd;
     if (errno != EINPROGRESS || await_connection(fd, deadline_ms) == -1)
         return fail_and_close(fd);
     return fd;
+    // STUB: todo("4.6", name, deadline_ms, await_connection);
+    // END
 }

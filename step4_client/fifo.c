@@ -1,0 +1,105 @@
+/* See fifo.h. */
+#include "fifo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct pair_names {
+    char to_secondary[24];
+    char to_principal[24];
+};
+
+static struct pair_names name_pair(int number)
+{
+    struct pair_names names;
+
+    (void)snprintf(names.to_secondary, sizeof names.to_secondary, "dwtube%d", number);
+    (void)snprintf(names.to_principal, sizeof names.to_principal, "wdtube%d", number);
+    return names;
+}
+
+static int remove_name(int rundir_fd, const char *name)
+{
+    return unlinkat(rundir_fd, name, 0) == -1 && errno != ENOENT ? -1 : 0;
+}
+
+int fifo_remove_pair(int rundir_fd, int number)
+{
+    struct pair_names names = name_pair(number);
+
+    if (remove_name(rundir_fd, names.to_secondary) == -1) {
+        int first_errno = errno;
+
+        (void)remove_name(rundir_fd, names.to_principal);
+        errno = first_errno;
+        return -1;
+    }
+    return remove_name(rundir_fd, names.to_principal);
+}
+
+int fifo_make_pair(int rundir_fd, int number)
+{
+    struct pair_names names = name_pair(number);
+
+    if (fifo_remove_pair(rundir_fd, number) == -1)
+        return -1;
+    if (mkfifoat(rundir_fd, names.to_secondary, 0600) == -1
+        || mkfifoat(rundir_fd, names.to_principal, 0600) == -1)
+        return -1;
+    return 0;
+}
+
+static int open_end(int rundir_fd, const char *name, int access)
+{
+    return openat(rundir_fd, name, access | O_NONBLOCK | O_NOFOLLOW);
+}
+
+static int check_open(struct channel *channel)
+{
+    int saved_errno = errno;
+
+    if (channel->in != -1 && channel->out != -1)
+        return 0;
+    channel_close(channel);
+    errno = saved_errno;
+    return -1;
+}
+
+int fifo_open_secondary_side(struct channel *channel, int rundir_fd, int number)
+{
+    struct pair_names names = name_pair(number);
+
+    channel->in = channel->out = -1;
+    int placeholder;
+
+    channel->in = open_end(rundir_fd, names.to_secondary, O_RDONLY);
+    placeholder = open_end(rundir_fd, names.to_principal, O_RDONLY);
+    if (placeholder != -1) {
+        channel->out = open_end(rundir_fd, names.to_principal, O_WRONLY);
+        (void)close(placeholder);
+    }
+    return check_open(channel);
+}
+
+int fifo_open_principal_side(struct channel *channel, int rundir_fd, int number)
+{
+    struct pair_names names = name_pair(number);
+
+    channel->out = -1;
+    channel->in = open_end(rundir_fd, names.to_principal, O_RDONLY);
+    if (channel->in != -1)
+        channel->out = open_end(rundir_fd, names.to_secondary, O_WRONLY);
+    return check_open(channel);
+}
+
+void channel_close(struct channel *channel)
+{
+    if (channel->in != -1)
+        (void)close(channel->in);
+    if (channel->out != -1)
+        (void)close(channel->out);
+    channel->in = channel->out = -1;
+}
