@@ -2,12 +2,13 @@
  * await.c - waits until a file exists, or until a line of a growing file matches; with a deadline.
  *
  *     await file PATH DEADLINE_MS
- *     await line [-n COUNT] [-s OFFSET] [-e END_FILE] FILE REGEX DEADLINE_MS
+ *     await line [-n COUNT] [-s OFFSET] [-e END_FILE] [-g ERRORS_FILE] FILE REGEX DEADLINE_MS
  *
  * Used by helpers.bash, which would otherwise fork a grep and a sleep a hundred times a second. `line`
  * prints the COUNTth line (default: the first) after byte OFFSET of FILE that matches the extended REGEX.
  * Exit status: 0 it came, 1 the deadline came first, 2 END_FILE exists (nobody will write any more) and
- * the line is not there, 125 wrong use.
+ * the line is not there, 3 a process has said in ERRORS_FILE that it has come to the TODO $OSPS_TODO, or to one before
+ * it, which is still to write (todo.h): so the line will not come; 125 wrong use.
  */
 #include <errno.h>
 #include <regex.h>
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IT_CAME = 0, TOO_LATE = 1, ITS_OVER = 2, WRONG_USE = 125, POLL_MS = 10 };
+enum { IT_CAME = 0, TOO_LATE = 1, ITS_OVER = 2, GAP = 3, WRONG_USE = 125, POLL_MS = 10 };
 
 static _Noreturn void fail(const char *what, const char *why)
 {
@@ -81,16 +82,34 @@ static bool find_line(FILE *file, const regex_t *regex, long *missing_count)
     return false;
 }
 
+/* True if there is a line `FILE:LINE: TODO 3.2 is still to write` in it, and $OSPS_TODO is 3.2 or later. */
+static bool tells_of_gap(const char *path)
+{
+    const char *own = getenv("OSPS_TODO"), *point = own == NULL ? NULL : strchr(own, '.');
+    FILE *file = path == NULL || point == NULL ? NULL : fopen(path, "re");
+    char line[512];
+    int number;
+    bool found = false;
+    while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
+        found = strstr(line, " is still to write") != NULL && sscanf(line, "%*s TODO %*d.%d", &number) == 1
+            && number <= atoi(point + 1);
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
 /* Whether the end has come is asked before the file is read: what was written before the end is then seen. */
-static int await_line(FILE *file, const regex_t *regex, long count, const char *end_file, long long deadline_ms)
+static int await_line(FILE *file, const regex_t *regex, long count, const char *end_file, const char *errors_file,
+                      long long deadline_ms)
 {
     for (;;) {
+        bool gap = tells_of_gap(errors_file);
         bool over = end_file != NULL && access(end_file, F_OK) == 0;
         bool late = now_ms() > deadline_ms;
         if (find_line(file, regex, &count))
             return IT_CAME;
-        if (over || late)
-            return over ? ITS_OVER : TOO_LATE;
+        if (gap || over || late)
+            return gap ? GAP : over ? ITS_OVER : TOO_LATE;
         nap();
     }
 }
@@ -98,13 +117,14 @@ static int await_line(FILE *file, const regex_t *regex, long count, const char *
 static int line_command(int argc, char **argv)
 {
     long count = 1, offset = 0;
-    const char *end_file = NULL;
+    const char *end_file = NULL, *errors_file = NULL;
     int option;
-    while ((option = getopt(argc, argv, "+n:s:e:")) != -1)
+    while ((option = getopt(argc, argv, "+n:s:e:g:")) != -1)
         switch (option) {
         case 'n': count = parse_number(optarg); break;
         case 's': offset = parse_number(optarg); break;
         case 'e': end_file = optarg; break;
+        case 'g': errors_file = optarg; break;
         default: return WRONG_USE;
         }
     if (argc - optind != 3)
@@ -119,7 +139,7 @@ static int line_command(int argc, char **argv)
     FILE *file = fopen(path, "r");
     if (file == NULL || fseek(file, offset, SEEK_SET) == -1)
         fail(path, strerror(errno));
-    return await_line(file, &regex, count, end_file, deadline_ms);
+    return await_line(file, &regex, count, end_file, errors_file, deadline_ms);
 }
 
 int main(int argc, char **argv)

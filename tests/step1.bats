@@ -11,7 +11,7 @@ load helpers
 # The numbers K of `EVENT K` that ROLE told, on one line.
 numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
 
-@test "1.1 -h prints the usage on standard output and exits 0" {
+@test "1.0.1 -h prints the usage on standard output and exits 0" {
     because "a usage that was asked for is the result, not an error: stdout and 0, see EXIT STATUS in any man page"
     run_to_end principal -h
     expect_status 0
@@ -19,7 +19,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_equal "bytes on standard error" 0 "$(errors | wc -c)"
 }
 
-@test "1.2 an unknown option or a superfluous word is wrong usage: exit 2" {
+@test "1.0.2 an unknown option or a superfluous word is wrong usage: exit 2" {
     because "getopt() returns '?' for an unknown letter and leaves the words after the options at optind: getopt(3)"
     expect_wrong_usage principal -Z
     expect_wrong_usage principal -n
@@ -27,7 +27,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_wrong_usage principal -n 5 superfluous
 }
 
-@test "1.3 a number that is none, or out of range, is wrong usage: exit 2" {
+@test "1.0.3 a number that is none, or out of range, is wrong usage: exit 2" {
     because "atoi() finds a number in anything; strtol() tells where it stopped (endptr) and overflow (errno): strtol(3)"
     local number
     for number in abc '' 5x 1.5 -1 99999999999999999999; do
@@ -37,7 +37,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_wrong_usage principal -i -1
 }
 
-@test "1.4 every line of the journal is whole, and its clock starts at 0 and never goes back" {
+@test "1.3.1 every line of the journal is whole, and its clock starts at 0 and never goes back" {
     because "stdio keeps lines back and copies them at fork(); one write(2) is one line. CLOCK_MONOTONIC: clock_gettime(2)"
     run_to_end principal -n 200 -i 2
     expect_well_formed_journal
@@ -45,14 +45,14 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_between "seconds of the first line" 0 5 "$(head -n 1 "$OUT/stdout" | cut -d. -f1)"
 }
 
-@test "1.5 the principal writes 1 to ROUNDS, each once" {
+@test "1.3.2 the principal writes 1 to ROUNDS, each once" {
     because "count the rounds, not the intervals between them"
     run_to_end principal -n 12 -i 10
     expect_equal "numbers written" "$(seq -s ' ' 12)" "$(numbers principal write)"
     expect_status 0
 }
 
-@test "1.6 the secondary reads what the principal wrote, and sees it change" {
+@test "1.4.1 the secondary reads what the principal wrote, and sees it change" {
     because "after fork() both have a copy of every variable; only a MAP_SHARED mapping is common: mmap(2), fork(2)"
     run_to_end principal -n 40 -i 20
     local reads
@@ -62,15 +62,16 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_between "different numbers read" 3 41 "$(uniq <<<"$reads" | wc -l)"
 }
 
-@test "1.7 the secondary is never ahead of the principal" {
+@test "1.4.2 the secondary is never ahead of the principal" {
     because "the segment starts with 0 (ftruncate(2) fills with zeros), and the secondary only ever reads it"
     run_to_end principal -n 40 -i 10
     local ahead
     ahead=$(awk '$3 == "write" { written = $4 } $3 == "read" && $4 > written + 1' "$OUT/stdout")
     expect_equal "numbers read before they were written" "" "$ahead"
+    expect_between "numbers read" 1 100 "$(count_of secondary1 read)"
 }
 
-@test "1.8 one number is written each interval" {
+@test "1.3.3 one number is written each interval" {
     because "an interval is a wait between two numbers, in milliseconds: nanosleep(2), sigtimedwait(2)"
     run_to_end principal -n 4 -i 200
     local apart_ms
@@ -78,26 +79,36 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_between "milliseconds from the first number to the fourth" 450 5000 "$apart_ms"
 }
 
-@test "1.9 both have mapped the same segment, named /osps-..., mode 0600" {
-    because "shm_open(3) takes the mode, and the umask takes bits away from it; fork() hands the mapping on: fork(2)"
+has_segment() { [[ -n $(segments_of "$1") ]]; }
+
+@test "1.1.1 the principal has mapped a segment named /osps-..., mode 0600" {
+    because "shm_open(3) takes the mode, and the umask takes bits away from it, never adds any; mmap(2) makes it memory"
+    umask 0
     start principal -n 1000 -i 20
-    await_event secondary1 read
+    eventually 5000 has_segment "$(program_pid)" || fail "a segment /osps-... in the principal's memory" "none"
     local segment
     segment=$(segments_of "$(program_pid)")
-    expect_that "a segment /osps-... in the principal's memory" test -n "$segment"
-    expect_equal "the secondary's segment" "$segment" "$(segments_of "$(pid_of secondary1)")"
     [[ $segment == *' (deleted)' ]] || expect_equal "its mode" 600 "$(mode_of "$segment")"
 }
 
-@test "1.10 the run directory is made with mode 0700, whatever the umask" {
+@test "1.2.1 the secondary is a child of the principal, and has mapped the same segment" {
+    because "fork(2) returns twice: 0 in the child, the child's pid in the parent; the child inherits the mapping"
+    start principal -n 1000 -i 20
+    await_event secondary1 start
+    expect_equal "the principal's children" "$(pid_of secondary1)" "$(children_of "$(program_pid)")"
+    eventually 5000 has_segment "$(pid_of secondary1)" || fail "a segment /osps-... in the secondary's memory" "none"
+    expect_equal "the secondary's segment" "$(segments_of "$(program_pid)")" "$(segments_of "$(pid_of secondary1)")"
+}
+
+@test "1.0.4 the run directory is made with mode 0700, whatever the umask" {
     because "mkdir(2) takes the mode; made first and chmod-ed later, it is open to others in between"
     umask 0
     start principal -n 1000 -i 20
-    await_event secondary1 read
+    eventually 5000 test -d "$OSPS_DIR" || fail "a run directory" "none"
     expect_equal "mode of the run directory" 700 "$(mode_of "$OSPS_DIR")"
 }
 
-@test "1.11 the secondary ends first, is waited for, and nothing is left" {
+@test "1.5.1 the secondary ends first, is waited for, and nothing is left" {
     because "a child that has ended stays a zombie until its parent calls waitpid(2), which also tells its status"
     run_to_end principal -n 5 -i 20
     local secondary
@@ -109,7 +120,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_nothing_left
 }
 
-@test "1.12 SIGTERM ends both, and nothing is left" {
+@test "1.5.2 SIGTERM ends both, and nothing is left" {
     because "a signal whose action was not changed ends the process without any cleaning up: signal(7), sigaction(2)"
     start principal -n 1000 -i 50
     await_event secondary1 read
@@ -118,7 +129,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_nothing_left
 }
 
-@test "1.13 Ctrl-C (SIGINT to both) ends both, and nothing is left" {
+@test "1.5.3 Ctrl-C (SIGINT to both) ends both, and nothing is left" {
     because "the terminal sends SIGINT to the whole foreground group, the child too: termios(3) ISIG, setpgid(2)"
     start principal -n 1000 -i 50
     await_event secondary1 read
@@ -127,7 +138,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_nothing_left
 }
 
-@test "1.14 SIGTERM at any moment of the start leaves nothing" {
+@test "1.5.4 SIGTERM at any moment of the start leaves nothing" {
     because "between making a thing and being ready to remove it there is a gap: block the signals first, sigprocmask(2)"
     local attempt
     for attempt in 1 2 3 4 5 6 7 8 9 10; do
@@ -139,7 +150,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     done
 }
 
-@test "1.15 a secondary killed: a message, exit 1, and nothing is left" {
+@test "1.5.5 a secondary killed: a message, exit 1, and nothing is left" {
     because "SIGCHLD tells that a child has ended, waitpid(2) which and how: WIFSIGNALED, WTERMSIG"
     start principal -n 1000 -i 50
     await_event secondary1 read
@@ -153,7 +164,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_nothing_left
 }
 
-@test "1.16 a principal killed: the secondary does not go on alone" {
+@test "1.4.3 a principal killed: the secondary does not go on alone" {
     because "SIGKILL leaves no time for a last word; but an orphan's getppid(2) changes, and pipes end"
     supervise_with -g 3000
     start principal -n 1000 -i 50
@@ -163,7 +174,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_all_gone_within 2000
 }
 
-@test "1.17 after kill -9 of everything the next start cleans up and counts from 1" {
+@test "1.5.6 after kill -9 of everything the next start cleans up and counts from 1" {
     because "what a killed run left must be found again: by a name that the next run knows too. shm_open(3), O_EXCL, shm_unlink(3)"
     start principal -n 1000 -i 5
     await_event principal 'write 60'
@@ -177,7 +188,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_that "the old segment is gone: $segment" test ! -e "$segment"
 }
 
-@test "1.18 a secondary that is stopped does not stop the principal from ending" {
+@test "1.5.7 a secondary that is stopped does not stop the principal from ending" {
     because "a stopped process acts on SIGTERM only after SIGCONT, on SIGKILL at once: signal(7); and waitpid(2) waits for ever"
     start principal -n 20 -i 20
     await_event secondary1 read
@@ -187,7 +198,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_nothing_left
 }
 
-@test "1.19 SIGTERM ends the principal even when its secondary is stopped" {
+@test "1.5.8 SIGTERM ends the principal even when its secondary is stopped" {
     because "a stopped process acts on SIGTERM only after SIGCONT, on SIGKILL at once: signal(7)"
     start principal -n 1000 -i 20
     await_event secondary1 read
@@ -197,7 +208,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_nothing_left
 }
 
-@test "1.20 a second start says who holds the run directory, exits 1, and disturbs nothing" {
+@test "1.5.9 a second start says who holds the run directory, exits 1, and disturbs nothing" {
     because "a file that exists proves nothing, its maker may be dead; a lock goes with its process: fcntl(2), F_GETLK"
     start principal -n 60 -i 20
     await_event secondary1 read
@@ -213,7 +224,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_nothing_left
 }
 
-@test "1.21 a run directory that is a link is refused, with a slash behind it too" {
+@test "1.0.5 a run directory that is a link is refused, with a slash behind it too" {
     because "stat(2) follows a link, lstat(2) and O_NOFOLLOW do not; but \"link/\" is resolved all the same: path_resolution(7)"
     mkdir -m 700 "$BATS_TEST_TMPDIR/target"
     ln -s target "$OSPS_DIR"
@@ -223,7 +234,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_equal "files made behind the link" "" "$(ls -A "$BATS_TEST_TMPDIR/target")"
 }
 
-@test "1.22 a run directory that lets others in is refused, and left as it is" {
+@test "1.0.6 a run directory that lets others in is refused, and left as it is" {
     because "mkdir(2) fails with EEXIST for a directory that is there already: who made it, with which mode? fstat(2)"
     local mode
     for mode in 755 710 701; do
@@ -234,7 +245,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     done
 }
 
-@test "1.23 a run directory that belongs to somebody else is refused" {
+@test "1.0.7 a run directory that belongs to somebody else is refused" {
     because "in /tmp anybody may have made that name before you: compare st_uid with geteuid(2), see stat(2)"
     [[ $(id -u) == 0 ]] || skip "only root can give a directory away"
     mkdir -m 700 "$OSPS_DIR"
@@ -242,7 +253,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_refusal principal -n 2 -i 10
 }
 
-@test "1.24 a run directory that is a file, or that cannot be made, is refused" {
+@test "1.0.8 a run directory that is a file, or that cannot be made, is refused" {
     because "every call can fail, and errno says why: mkdir(2), open(2) with O_DIRECTORY"
     touch "$OSPS_DIR"
     expect_refusal principal -n 2 -i 10
@@ -250,21 +261,21 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_refusal principal -n 2 -i 10
 }
 
-@test "1.25 a full disk behind standard output ends it in good order" {
+@test "1.5.10 a full disk behind standard output ends it in good order" {
     because "write(2) can fail (ENOSPC): the journal is lost then, but not the duty to clean up"
     run_to_end bash -c 'exec "$@" >/dev/full' - "$LAB_DIR/principal" -n 5 -i 20
     expect_ended
     expect_nothing_left
 }
 
-@test "1.26 a closed standard output ends it in good order" {
+@test "1.5.11 a closed standard output ends it in good order" {
     because "with descriptor 1 closed, the next open(2) gets 1, and the journal goes into whatever that is"
     run_to_end bash -c 'exec "$@" >&-' - "$LAB_DIR/principal" -n 5 -i 20
     expect_ended
     expect_nothing_left
 }
 
-@test "1.27 a start that fails half-way leaves nothing" {
+@test "1.5.12 a start that fails half-way leaves nothing" {
     because "every call can fail, the sixth too: whatever the first five made must go. atexit(3), or one way out for all"
     local limit
     for limit in 4 5 6 7 8 9; do
@@ -274,7 +285,7 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     done
 }
 
-@test "1.28 an interval of nothing is served, or refused as wrong usage" {
+@test "1.5.13 an interval of nothing is served, or refused as wrong usage" {
     because "a loop that waits only while there is time left never looks at a signal when there is none: sigtimedwait(2)"
     run_to_end principal -n 5 -i 0
     [[ $(ending) == "ended status 2" ]] || expect_status 0

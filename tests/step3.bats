@@ -14,7 +14,7 @@ expect_no_harm() { expect_no_line '\] (frozen|killed|died|restarted) '; }
 
 # ---- the command line
 
-@test "3.1 -h prints the usage on standard output and exits 0" {
+@test "3.0.1 -h prints the usage on standard output and exits 0" {
     because "a usage that was asked for is the result, not an error: stdout and 0, see EXIT STATUS in any man page"
     run_to_end watchdog -h
     expect_status 0
@@ -22,7 +22,7 @@ expect_no_harm() { expect_no_line '\] (frozen|killed|died|restarted) '; }
     expect_equal "bytes on standard error" 0 "$(errors | wc -c)"
 }
 
-@test "3.2 wrong options, numbers and policies are wrong usage: exit 2" {
+@test "3.0.2 wrong options, numbers and policies are wrong usage: exit 2" {
     because "getopt(3) returns '?' for what it does not know; strtol(3) tells where it stopped, and overflow"
     local option number
     for option in -n -p -t -i; do
@@ -38,7 +38,7 @@ expect_no_harm() { expect_no_line '\] (frozen|killed|died|restarted) '; }
     expect_wrong_usage watchdog superfluous
 }
 
-@test "3.3 a run directory that is a link, or lets others in, is refused" {
+@test "3.0.3 a run directory that is a link, or lets others in, is refused" {
     because "mkdir(2) fails with EEXIST for what is there already: whose is it, and who may write there? open(2), fstat(2)"
     mkdir -m 700 "$BATS_TEST_TMPDIR/target"
     ln -s target "$OSPS_DIR"
@@ -50,7 +50,7 @@ expect_no_harm() { expect_no_line '\] (frozen|killed|died|restarted) '; }
     expect_refusal watchdog
 }
 
-@test "3.4 a second start says who holds the run directory, exits 1, and disturbs nothing" {
+@test "3.3.1 a second start says who holds the run directory, exits 1, and disturbs nothing" {
     because "a lock goes with its process, a file does not: fcntl(2), F_GETLK. And it must be taken before pipes are made anew"
     start_lab
     remember
@@ -81,22 +81,32 @@ expect_family() {
 
 parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
 
-@test "3.5 delegated: the watchdog starts the principal, the principal the secondaries" {
+@test "3.1.1 the watchdog starts the principal, which begins its life as its child" {
+    because "fork(2) returns twice: in the child 0, and in the parent the child's pid"
+    start watchdog $(lab_options)
+    await "^$STAMP watchdog\\[$(program_pid)\\] started principal\\[[0-9]+\\]\$"
+    await "^$STAMP principal\\[$(pid_of principal)\\] start\$"
+    expect_equal "parent of the principal" "$(program_pid)" "$(parent_of "$(pid_of principal)")"
+}
+
+@test "3.2.1 delegated: the watchdog starts the principal, the principal the secondaries" {
     because "who forks is the parent, and only the parent is told of a death and can wait for it: fork(2), waitpid(2)"
+    PERIOD_MS=8000
     start_lab
     expect_family principal
     expect_whole
 }
 
-@test "3.6 direct: the watchdog starts them all" {
+@test "3.2.2 direct: the watchdog starts them all" {
     because "who forks is the parent, and only the parent is told of a death and can wait for it: fork(2), waitpid(2)"
     POLICY=direct
+    PERIOD_MS=8000
     start_lab
     expect_family watchdog
     expect_whole
 }
 
-@test "3.7 without options there is one secondary, and it is delegated" {
+@test "3.3.2 without options there is one secondary, and it is delegated" {
     because "an option that was not given leaves its variable at its default: set it before getopt(3)"
     start watchdog
     await_event secondary1 'pong 2'
@@ -105,19 +115,21 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     expect_whole
 }
 
-@test "3.8 sixty-four secondaries play, each over two pipes of mode 0600" {
+@test "3.2.3 sixty-four secondaries play, each over two pipes of mode 0600" {
     because "a pipe's name holds its number: dwtube1 to dwtube64. The umask takes bits away from mkfifo(3)'s mode, never adds any"
     umask 0
     N=64 INTERVAL_MS=200
+    PERIOD_MS=8000
     start_lab
     expect_whole
     expect_equal "pipes of another mode" "" "$(find "$OSPS_DIR" -type p ! -perm 600)"
     expect_equal "mode of the run directory" 700 "$(mode_of "$OSPS_DIR")"
 }
 
-@test "3.9 all have mapped one segment, named /osps-..., mode 0600" {
+@test "3.2.4 all have mapped one segment, named /osps-..., mode 0600" {
     because "a mapping made before fork(2) is inherited; shm_open(3) takes the mode, and the umask takes bits away from it"
     umask 0
+    PERIOD_MS=8000
     start_lab
     local segment role
     segment=$(segments_of "$(program_pid)")
@@ -128,7 +140,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     [[ $segment == *' (deleted)' ]] || expect_equal "its mode" 600 "$(mode_of "$segment")"
 }
 
-@test "3.10 a status line each period names every process" {
+@test "3.4.1 a status line each period names every process" {
     because "a signal ends a wait early: how much of the period is left then? sigtimedwait(2), poll(2), clock_gettime(2)"
     start_lab
     local all
@@ -140,7 +152,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
         $(($(last_ms_of ' status ') - $(ms_of ' status ')))
 }
 
-@test "3.11 there is one exchange an interval with each secondary, and none is lost" {
+@test "3.3.3 there is one exchange an interval with each secondary, and none is lost" {
     because "when the next ping is due is kept for each secondary, not once for all: poll(2) wakes for many reasons"
     INTERVAL_MS=100
     start_lab
@@ -154,7 +166,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     expect_well_formed_journal
 }
 
-@test "3.12 -q keeps what happens once in a process's life" {
+@test "3.9.1 -q keeps what happens once in a process's life" {
     because "ping, pong and status come again and again; start, started, restarted and exit do not"
     start watchdog -q $(lab_options)
     await " started secondary$N\\["
@@ -172,7 +184,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
 
 has_pending() { (((16#$(sed -n 's/^ShdPnd:\t//p' "/proc/$1/status") >> ($2 - 1)) & 1)); }
 
-@test "3.13 a probe is a SIGUSR1, its answer a SIGUSR2" {
+@test "3.4.2 a probe is a SIGUSR1, its answer a SIGUSR2" {
     because "what is sent to a stopped process stays pending, SigPnd in proc(5): so one can see what was sent. signal(7)"
     PERIOD_MS=1000 TIMEOUT_MS=1000
     start_lab
@@ -188,7 +200,7 @@ has_pending() { (((16#$(sed -n 's/^ShdPnd:\t//p' "/proc/$1/status") >> ($2 - 1))
     done
 }
 
-@test "3.14 sixty-four servers that answer at the same moment are all counted" {
+@test "3.4.3 sixty-four servers that answer at the same moment are all counted" {
     because "standard signals do not queue: of many SIGUSR2 that come at once one is delivered. What can it say, then? signal(7)"
     N=64 PERIOD_MS=250 TIMEOUT_MS=200 INTERVAL_MS=250
     start_lab
@@ -197,7 +209,7 @@ has_pending() { (((16#$(sed -n 's/^ShdPnd:\t//p' "/proc/$1/status") >> ($2 - 1))
     stop_lab
 }
 
-@test "3.15 any number of SIGUSR2 from elsewhere saves no frozen server" {
+@test "3.6.1 any number of SIGUSR2 from elsewhere saves no frozen server" {
     because "a signal says 'look', and anybody may send it: who has answered must be written where only that server writes it"
     start_lab
     remember
@@ -208,7 +220,7 @@ has_pending() { (((16#$(sed -n 's/^ShdPnd:\t//p' "/proc/$1/status") >> ($2 - 1))
     expect_kept principal secondary1 secondary3
 }
 
-@test "3.16 any number of SIGUSR1 from elsewhere harms no server, and none counts as an answer later" {
+@test "3.6.2 any number of SIGUSR1 from elsewhere harms no server, and none counts as an answer later" {
     because "SIGUSR1 says 'look', too: what is answered is the latest probe, not each signal. signal(7)"
     start_lab
     remember
@@ -224,7 +236,7 @@ has_pending() { (((16#$(sed -n 's/^ShdPnd:\t//p' "/proc/$1/status") >> ($2 - 1))
     await_replaced secondary2
 }
 
-@test "3.17 a server that answers late, but within the timeout, is left alone" {
+@test "3.4.4 a server that answers late, but within the timeout, is left alone" {
     because "the timeout begins with the probe; until it is over nobody is frozen"
     PERIOD_MS=800 TIMEOUT_MS=800
     start_lab

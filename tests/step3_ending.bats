@@ -26,9 +26,9 @@ ends_in_order() {
     expect_equal "the watchdog's first and last line" "start exit" "$(watchdog_lines | sed -n '1p;$p' | paste -sd' ')"
 }
 
-@test "3.52 SIGTERM to the watchdog ends all in order (delegated)" { ends_in_order TERM; }
-@test "3.53 SIGTERM to the watchdog ends all in order (direct)" { POLICY=direct ends_in_order TERM; }
-@test "3.54 SIGINT to the watchdog ends all in order" { ends_in_order INT; }
+@test "3.9.2 SIGTERM to the watchdog ends all in order (delegated)" { ends_in_order TERM; }
+@test "3.9.3 SIGTERM to the watchdog ends all in order (direct)" { POLICY=direct ends_in_order TERM; }
+@test "3.9.4 SIGINT to the watchdog ends all in order" { ends_in_order INT; }
 
 ends_on_ctrl_c() {
     because "the terminal sends SIGINT to the whole foreground group: is a server that goes then one that died? setpgid(2)"
@@ -39,10 +39,10 @@ ends_on_ctrl_c() {
     expect_nothing_survives
 }
 
-@test "3.55 Ctrl-C (SIGINT to the group) ends all in order (delegated)" { ends_on_ctrl_c; }
-@test "3.56 Ctrl-C (SIGINT to the group) ends all in order (direct)" { POLICY=direct ends_on_ctrl_c; }
+@test "3.9.5 Ctrl-C (SIGINT to the group) ends all in order (delegated)" { ends_on_ctrl_c; }
+@test "3.9.6 Ctrl-C (SIGINT to the group) ends all in order (direct)" { POLICY=direct ends_on_ctrl_c; }
 
-@test "3.57 sixty-four secondaries end in order" {
+@test "3.9.7 sixty-four secondaries end in order" {
     because "wait for all of them at the same time, not for one after the other: waitpid(2) WNOHANG, SIGCHLD"
     N=64 PERIOD_MS=4000 TIMEOUT_MS=4000 INTERVAL_MS=200
     start_lab
@@ -60,12 +60,12 @@ ends_in_time_without() {
     stop_lab
 }
 
-@test "3.58 SIGTERM ends all in time when a secondary is frozen (delegated)" { ends_in_time_without secondary2; }
-@test "3.59 SIGTERM ends all in time when a secondary is frozen (direct)" { POLICY=direct ends_in_time_without secondary2; }
-@test "3.60 SIGTERM ends all in time when the principal is frozen (delegated)" { ends_in_time_without principal; }
-@test "3.61 SIGTERM ends all in time when the principal is frozen (direct)" { POLICY=direct ends_in_time_without principal; }
-@test "3.62 SIGTERM ends all in time when all are frozen (delegated)" { ends_in_time_without $(servers); }
-@test "3.63 SIGTERM ends all in time when all are frozen (direct)" { POLICY=direct ends_in_time_without $(servers); }
+@test "3.9.8 SIGTERM ends all in time when a secondary is frozen (delegated)" { ends_in_time_without secondary2; }
+@test "3.9.9 SIGTERM ends all in time when a secondary is frozen (direct)" { POLICY=direct ends_in_time_without secondary2; }
+@test "3.9.10 SIGTERM ends all in time when the principal is frozen (delegated)" { ends_in_time_without principal; }
+@test "3.9.11 SIGTERM ends all in time when the principal is frozen (direct)" { POLICY=direct ends_in_time_without principal; }
+@test "3.9.12 SIGTERM ends all in time when all are frozen (delegated)" { ends_in_time_without $(servers); }
+@test "3.9.13 SIGTERM ends all in time when all are frozen (direct)" { POLICY=direct ends_in_time_without $(servers); }
 
 # ends_in_time_with_stuck ROLE...
 ends_in_time_with_stuck() {
@@ -81,11 +81,11 @@ ends_in_time_with_stuck() {
     expect_nothing_survives
 }
 
-@test "3.64 SIGTERM ends all in time when one of each kind is in an endless loop (delegated)" {
+@test "3.9.14 SIGTERM ends all in time when one of each kind is in an endless loop (delegated)" {
     ends_in_time_with_stuck principal secondary2
 }
 
-@test "3.65 SIGTERM ends all in time when one of each kind is in an endless loop (direct)" {
+@test "3.9.15 SIGTERM ends all in time when one of each kind is in an endless loop (direct)" {
     POLICY=direct
     ends_in_time_with_stuck principal secondary2
 }
@@ -107,10 +107,10 @@ ends_secondaries_first() {
     expect_nothing_survives
 }
 
-@test "3.66 the secondaries end before the principal (delegated)" { ends_secondaries_first; }
-@test "3.67 the secondaries end before the principal (direct)" { POLICY=direct ends_secondaries_first; }
+@test "3.9.16 the secondaries end before the principal (delegated)" { ends_secondaries_first; }
+@test "3.9.17 the secondaries end before the principal (direct)" { POLICY=direct ends_secondaries_first; }
 
-@test "3.68 a second SIGTERM or SIGINT during the stop does no harm" {
+@test "3.9.18 a second SIGTERM or SIGINT during the stop does no harm" {
     because "while you stop, the same signals can come again: a stop that has begun only goes on. sigaction(2)"
     PERIOD_MS=8000 TIMEOUT_MS=600
     start_lab
@@ -136,11 +136,11 @@ ends_at_any_moment() {
     done
 }
 
-@test "3.69 SIGTERM at any moment of the start leaves nothing (delegated)" { ends_at_any_moment; }
-@test "3.70 SIGTERM at any moment of the start leaves nothing (direct)" { POLICY=direct ends_at_any_moment; }
+@test "3.9.19 SIGTERM at any moment of the start leaves nothing (delegated)" { ends_at_any_moment; }
+@test "3.9.20 SIGTERM at any moment of the start leaves nothing (direct)" { POLICY=direct ends_at_any_moment; }
 
 # timeout(1) is quicker with its signal than we are.
-@test "3.71 SIGTERM in the first milliseconds leaves nothing" {
+@test "3.9.21 SIGTERM in the first milliseconds leaves nothing" {
     because "a signal that comes before its handler is there ends the process as it stands: what was made by then? sigprocmask(2)"
     local tenths_ms
     for tenths_ms in {2..30..2}; do
@@ -150,7 +150,7 @@ ends_at_any_moment() {
     done
 }
 
-@test "3.72 SIGTERM while a server is being replaced leaves nothing" {
+@test "3.9.22 SIGTERM while a server is being replaced leaves nothing" {
     because "a server that dies during the stop is not replaced any more, and a delay before a restart does not delay the end"
     start_lab
     keep_killing secondary1 400
@@ -176,41 +176,41 @@ goes_with_its_watchdog() {
     expect_all_gone_within 1300
 }
 
-@test "3.73 the watchdog killed: every server is gone within a second (delegated)" { goes_with_its_watchdog true; }
+@test "3.3.4 the watchdog killed: every server is gone within a second (delegated)" { goes_with_its_watchdog true; }
 
-@test "3.74 the watchdog killed: every server is gone within a second (direct)" {
+@test "3.3.5 the watchdog killed: every server is gone within a second (direct)" {
     POLICY=direct
     goes_with_its_watchdog true
 }
 
-@test "3.75 the watchdog killed: a stopped secondary goes too (delegated)" { goes_with_its_watchdog "send STOP" secondary2; }
+@test "3.3.6 the watchdog killed: a stopped secondary goes too (delegated)" { goes_with_its_watchdog "send STOP" secondary2; }
 
-@test "3.76 the watchdog killed: a stopped secondary goes too (direct)" {
+@test "3.3.7 the watchdog killed: a stopped secondary goes too (direct)" {
     POLICY=direct
     goes_with_its_watchdog "send STOP" secondary2
 }
 
-@test "3.77 the watchdog killed: a stopped principal goes too (delegated)" { goes_with_its_watchdog "send STOP" principal; }
+@test "3.3.8 the watchdog killed: a stopped principal goes too (delegated)" { goes_with_its_watchdog "send STOP" principal; }
 
-@test "3.78 the watchdog killed: a stopped principal goes too (direct)" {
+@test "3.3.9 the watchdog killed: a stopped principal goes too (direct)" {
     POLICY=direct
     goes_with_its_watchdog "send STOP" principal
 }
 
-@test "3.79 the watchdog killed: all go, were they all stopped (delegated)" {
+@test "3.3.10 the watchdog killed: all go, were they all stopped (delegated)" {
     goes_with_its_watchdog "send STOP" $(servers)
 }
 
-@test "3.80 the watchdog killed: all go, were they all stopped (direct)" {
+@test "3.3.11 the watchdog killed: all go, were they all stopped (direct)" {
     POLICY=direct
     goes_with_its_watchdog "send STOP" $(servers)
 }
 
-@test "3.81 the watchdog killed: a secondary in an endless loop goes too (delegated)" {
+@test "3.3.12 the watchdog killed: a secondary in an endless loop goes too (delegated)" {
     goes_with_its_watchdog get_stuck secondary2
 }
 
-@test "3.82 the watchdog killed: a secondary in an endless loop goes too (direct)" {
+@test "3.3.13 the watchdog killed: a secondary in an endless loop goes too (direct)" {
     POLICY=direct
     goes_with_its_watchdog get_stuck secondary2
 }
@@ -234,14 +234,14 @@ kill_the_watchdog() {
     await_end
 }
 
-@test "3.83 after the watchdog was killed the next start cleans up and works" {
+@test "3.9.23 after the watchdog was killed the next start cleans up and works" {
     beside      # else its supervisor would clean up
     works_after kill_the_watchdog
 }
 
-@test "3.84 after kill -9 of everything the next start cleans up and works (delegated)" { works_after kill_everything; }
+@test "3.9.24 after kill -9 of everything the next start cleans up and works (delegated)" { works_after kill_everything; }
 
-@test "3.85 after kill -9 of everything the next start cleans up and works (direct)" {
+@test "3.9.25 after kill -9 of everything the next start cleans up and works (direct)" {
     POLICY=direct
     works_after kill_everything
 }
@@ -272,11 +272,11 @@ few_descriptors_are_no_trap() {
     done
 }
 
-@test "3.86 with too few descriptors it ends with a message, or heals, and leaves nothing (delegated)" {
+@test "3.9.26 with too few descriptors it ends with a message, or heals, and leaves nothing (delegated)" {
     few_descriptors_are_no_trap
 }
 
-@test "3.87 with too few descriptors it ends with a message, or heals, and leaves nothing (direct)" {
+@test "3.9.27 with too few descriptors it ends with a message, or heals, and leaves nothing (direct)" {
     POLICY=direct
     few_descriptors_are_no_trap
 }
@@ -290,10 +290,10 @@ pipe_in_the_way() {
     expect_bounded_end 300
 }
 
-@test "3.88 a directory where a pipe should be: a message, and nothing is left (delegated)" { pipe_in_the_way; }
-@test "3.89 a directory where a pipe should be: a message, and nothing is left (direct)" { POLICY=direct pipe_in_the_way; }
+@test "3.9.28 a directory where a pipe should be: a message, and nothing is left (delegated)" { pipe_in_the_way; }
+@test "3.9.29 a directory where a pipe should be: a message, and nothing is left (direct)" { POLICY=direct pipe_in_the_way; }
 
-@test "3.90 a full disk behind standard output, or none at all, leaves nothing in the end" {
+@test "3.9.30 a full disk behind standard output, or none at all, leaves nothing in the end" {
     because "write(2) can fail; and with descriptor 1 closed the next open(2) gets 1: then the journal is written into a pipe"
     local redirection
     for redirection in '>/dev/full' '>&-'; do
@@ -302,7 +302,7 @@ pipe_in_the_way() {
     done
 }
 
-@test "3.91 nobody reads the journal any more: it still ends, and leaves nothing" {
+@test "3.9.31 nobody reads the journal any more: it still ends, and leaves nothing" {
     because "a write(2) to a pipe without a reader is SIGPIPE, a sudden death; ignored, write says EPIPE. signal(7), pipe(7)"
     local reader
     mkfifo "$BATS_TEST_TMPDIR/journal"
@@ -313,7 +313,7 @@ pipe_in_the_way() {
     expect_bounded_end 600
 }
 
-@test "3.92 what a larger lab left when it was killed is cleaned up by a smaller one" {
+@test "3.9.32 what a larger lab left when it was killed is cleaned up by a smaller one" {
     because "the pipes that lie there may be more than the ones you make: think of -n 3, kill -9, -n 1. unlink(2)"
     start_lab
     kill_everything

@@ -29,16 +29,30 @@ replaces_a_dead_secondary() {
     stop_lab
 }
 
-@test "3.18 a secondary that died is replaced at once (delegated)" {
+@test "3.6.3 a secondary that died is replaced at once (delegated)" {
     replaces_a_dead_secondary
     expect_line "^$STAMP principal\\[$(was principal)\\] restarted secondary2\\["
 }
 
-@test "3.19 a secondary that died is replaced at once (direct)" {
+@test "3.7.1 a secondary that died is replaced at once (direct)" {
     POLICY=direct
     replaces_a_dead_secondary
     expect_line "^$STAMP watchdog\\[[0-9]+\\] died secondary2\\[$(was secondary2)\\] signal 9\$"
 }
+
+# kills_the_frozen ROLE
+kills_the_frozen() {
+    because "a stopped process acts on no signal but SIGKILL and SIGCONT, and only its parent is sure whose pid it is. signal(7), kill(2)"
+    start_lab
+    remember
+    send STOP "$1"
+    await_new "^$STAMP watchdog\\[[0-9]+\\] frozen $1\\[$(was "$1")\\]\$" "$HEAL_MS"
+    await_gone "$(was "$1")" "$JUST_AFTER_MS"
+}
+
+@test "3.5.1 a frozen secondary is named, and killed (delegated)" { kills_the_frozen secondary2; }
+@test "3.5.2 a frozen secondary is named, and killed (direct)" { POLICY=direct kills_the_frozen secondary2; }
+@test "3.5.3 a frozen principal is named, and killed" { kills_the_frozen principal; }
 
 # The timeout is short and the period long: who looks for answers only at the next probe is late.
 replaces_a_frozen_secondary() {
@@ -57,8 +71,8 @@ replaces_a_frozen_secondary() {
     stop_lab
 }
 
-@test "3.20 a frozen secondary is found, killed and replaced in time (delegated)" { replaces_a_frozen_secondary; }
-@test "3.21 a frozen secondary is found, killed and replaced in time (direct)" { POLICY=direct replaces_a_frozen_secondary; }
+@test "3.6.4 a frozen secondary is found, killed and replaced in time (delegated)" { replaces_a_frozen_secondary; }
+@test "3.7.2 a frozen secondary is found, killed and replaced in time (direct)" { POLICY=direct replaces_a_frozen_secondary; }
 
 disturbs_nobody_else() {
     because "a read(2) from a silent secondary makes the principal silent too: poll(2) asks all of them at once"
@@ -75,9 +89,9 @@ disturbs_nobody_else() {
     expect_history
 }
 
-@test "3.22 while a secondary is frozen the others play on, and keep their processes (delegated)" { disturbs_nobody_else; }
+@test "3.6.5 while a secondary is frozen the others play on, and keep their processes (delegated)" { disturbs_nobody_else; }
 
-@test "3.23 while a secondary is frozen the others play on, and keep their processes (direct)" {
+@test "3.7.3 while a secondary is frozen the others play on, and keep their processes (direct)" {
     POLICY=direct
     disturbs_nobody_else
 }
@@ -94,20 +108,20 @@ replaces_a_stuck_server() {
     stop_lab
 }
 
-@test "3.24 a secondary in an endless loop answers no probe, and is replaced (delegated)" {
+@test "3.6.6 a secondary in an endless loop answers no probe, and is replaced (delegated)" {
     replaces_a_stuck_server secondary2
 }
 
-@test "3.25 a secondary in an endless loop answers no probe, and is replaced (direct)" {
+@test "3.7.4 a secondary in an endless loop answers no probe, and is replaced (direct)" {
     POLICY=direct
     replaces_a_stuck_server secondary2
 }
 
-@test "3.26 a principal in an endless loop answers no probe, and is replaced (delegated)" {
+@test "3.8.1 a principal in an endless loop answers no probe, and is replaced (delegated)" {
     replaces_a_stuck_server principal
 }
 
-@test "3.27 a principal in an endless loop answers no probe, and is replaced (direct)" {
+@test "3.8.2 a principal in an endless loop answers no probe, and is replaced (direct)" {
     POLICY=direct
     replaces_a_stuck_server principal
 }
@@ -134,11 +148,11 @@ replaces_a_dead_principal() {
     expect_line "^$STAMP watchdog\\[[0-9]+\\] restarted principal\\[[0-9]+\\] was $(was principal)\$"
 }
 
-@test "3.28 a principal that died is replaced at once, and all its secondaries with it (delegated)" {
+@test "3.8.3 a principal that died is replaced at once, and all its secondaries with it (delegated)" {
     replaces_a_dead_principal
 }
 
-@test "3.29 a principal that died is replaced at once, and all its secondaries with it (direct)" {
+@test "3.8.4 a principal that died is replaced at once, and all its secondaries with it (direct)" {
     POLICY=direct
     replaces_a_dead_principal
 }
@@ -151,9 +165,9 @@ replaces_a_frozen_principal() {
     expect_no_line ' frozen secondary'
 }
 
-@test "3.30 a frozen principal is replaced, and all its secondaries with it (delegated)" { replaces_a_frozen_principal; }
+@test "3.8.5 a frozen principal is replaced, and all its secondaries with it (delegated)" { replaces_a_frozen_principal; }
 
-@test "3.31 a frozen principal is replaced, and all its secondaries with it (direct)" {
+@test "3.8.6 a frozen principal is replaced, and all its secondaries with it (direct)" {
     POLICY=direct
     replaces_a_frozen_principal
 }
@@ -169,26 +183,26 @@ takes_a_frozen_secondary_along() {
     replaces_all kill_the_principal_of_a_frozen_secondary
 }
 
-@test "3.32 a frozen secondary does not outlive its principal (delegated)" { takes_a_frozen_secondary_along; }
-@test "3.33 a frozen secondary does not outlive its principal (direct)" { POLICY=direct takes_a_frozen_secondary_along; }
+@test "3.8.7 a frozen secondary does not outlive its principal (delegated)" { takes_a_frozen_secondary_along; }
+@test "3.8.8 a frozen secondary does not outlive its principal (direct)" { POLICY=direct takes_a_frozen_secondary_along; }
 
-@test "3.34 all killed at one stroke, all are replaced (delegated)" {
+@test "3.8.9 all killed at one stroke, all are replaced (delegated)" {
     because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG until nobody is left to be waited for"
     replaces_all strike KILL $(servers)
 }
 
-@test "3.35 all killed at one stroke, all are replaced (direct)" {
+@test "3.8.10 all killed at one stroke, all are replaced (direct)" {
     because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG until nobody is left to be waited for"
     POLICY=direct
     replaces_all strike KILL $(servers)
 }
 
-@test "3.36 all frozen at one stroke, all are replaced (delegated)" {
+@test "3.8.11 all frozen at one stroke, all are replaced (delegated)" {
     because "a frozen principal cannot replace its secondaries: who is to be healed first? And who tells the others? kill(2)"
     replaces_all strike STOP $(servers)
 }
 
-@test "3.37 all frozen at one stroke, all are replaced (direct)" {
+@test "3.8.12 all frozen at one stroke, all are replaced (direct)" {
     because "while you wait for one of them, the others are frozen too: whose deadline is next? poll(2), sigtimedwait(2)"
     POLICY=direct
     replaces_all strike STOP $(servers)
@@ -209,11 +223,11 @@ replaces_eight_for_one_sigchld() {
     stop_lab
 }
 
-@test "3.38 eight secondaries die while their parent sleeps: all are replaced (delegated)" {
+@test "3.6.7 eight secondaries die while their parent sleeps: all are replaced (delegated)" {
     replaces_eight_for_one_sigchld principal
 }
 
-@test "3.39 eight secondaries die while their parent sleeps: all are replaced (direct)" {
+@test "3.7.5 eight secondaries die while their parent sleeps: all are replaced (direct)" {
     POLICY=direct
     replaces_eight_for_one_sigchld watchdog
 }
@@ -232,8 +246,8 @@ replaces_who_was_told_to_end() {
     stop_lab
 }
 
-@test "3.40 a server that was sent SIGTERM is replaced (delegated)" { replaces_who_was_told_to_end; }
-@test "3.41 a server that was sent SIGTERM is replaced (direct)" { POLICY=direct replaces_who_was_told_to_end; }
+@test "3.8.13 a server that was sent SIGTERM is replaced (delegated)" { replaces_who_was_told_to_end; }
+@test "3.8.14 a server that was sent SIGTERM is replaced (direct)" { POLICY=direct replaces_who_was_told_to_end; }
 
 survives_a_bad_day() {
     because "what the one before has left (names, descriptors, zombies, a pid in the table) piles up: unlink(2), close(2), waitpid(2)"
@@ -250,8 +264,8 @@ survives_a_bad_day() {
     stop_lab
 }
 
-@test "3.42 after a bad day all is as at the beginning (delegated)" { survives_a_bad_day; }
-@test "3.43 after a bad day all is as at the beginning (direct)" { POLICY=direct survives_a_bad_day; }
+@test "3.8.15 after a bad day all is as at the beginning (delegated)" { survives_a_bad_day; }
+@test "3.8.16 after a bad day all is as at the beginning (direct)" { POLICY=direct survives_a_bad_day; }
 
 # ---- what is left in the pipes
 
@@ -268,9 +282,9 @@ ignores_old_pings() {
     expect_between "pongs of the new one so far" 3 12 "$(since_mark | grep -c "secondary1\\[$(pid_of secondary1)\\] pong ")"
 }
 
-@test "3.44 a replacement does not answer pings that were meant for the one before (delegated)" { ignores_old_pings; }
+@test "3.6.8 a replacement does not answer pings that were meant for the one before (delegated)" { ignores_old_pings; }
 
-@test "3.45 a replacement does not answer pings that were meant for the one before (direct)" {
+@test "3.7.6 a replacement does not answer pings that were meant for the one before (direct)" {
     POLICY=direct
     ignores_old_pings
 }
@@ -290,14 +304,14 @@ ignores_half_lines() {
     await_playing secondary1
 }
 
-@test "3.46 half a line that a killed secondary left spoils nothing (delegated)" { ignores_half_lines secondary1; }
+@test "3.6.9 half a line that a killed secondary left spoils nothing (delegated)" { ignores_half_lines secondary1; }
 
-@test "3.47 half a line that a killed secondary left spoils nothing (direct)" {
+@test "3.7.7 half a line that a killed secondary left spoils nothing (direct)" {
     POLICY=direct
     ignores_half_lines secondary1
 }
 
-@test "3.48 half a line that a killed principal left spoils nothing" { ignores_half_lines principal; }
+@test "3.8.17 half a line that a killed principal left spoils nothing" { ignores_half_lines principal; }
 
 # ---- crash loops
 
@@ -337,17 +351,17 @@ slows_a_crash_loop_down() {
     stop_lab
 }
 
-@test "3.49 a secondary that dies at birth is restarted with a growing delay, the others go on (delegated)" {
+@test "3.6.10 a secondary that dies at birth is restarted with a growing delay, the others go on (delegated)" {
     slows_a_crash_loop_down
 }
 
-@test "3.50 a secondary that dies at birth is restarted with a growing delay, the others go on (direct)" {
+@test "3.7.8 a secondary that dies at birth is restarted with a growing delay, the others go on (direct)" {
     POLICY=direct
     slows_a_crash_loop_down
     expect_doubling_delay secondary2
 }
 
-@test "3.51 a principal that dies at birth is restarted with a growing delay" {
+@test "3.8.18 a principal that dies at birth is restarted with a growing delay" {
     because "what dies at birth dies again: wait, and twice as long each time. But the watchdog stays awake: sigtimedwait(2)"
     start_lab
     keep_killing principal 2500

@@ -97,6 +97,7 @@ expect_answers() {
 }
 
 expect_unanswered() {
+    ! stands_at_later_todo || return 0
     expect_status 1
     expect_no_output
     expect_stderr '^client: .'
@@ -111,8 +112,8 @@ expect_no_process_left() {
 }
 
 expect_still_served() {
-    ask -r 0 -t "$ANSWER_MS" 'requetetype1 are you there?'
-    expect_answers 'ARE YOU THERE?'
+    talk "connect $ADDRESS $PORT" 'send requetetype1\n' expect-place close "connect $ADDRESS %p" \
+        'send %t are you there?\n' 'expect ^debut' 'expect ^resultat ARE YOU THERE\?$' 'expect ^fin' expect-end
     the_lab
 }
 
