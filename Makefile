@@ -1,48 +1,74 @@
 # The lab: processes, pipes, shared memory, signals and sockets.   make help
 
+# The reference is not in what students get.
+SOLUTIONS = $(wildcard solutions/step?_*)
 STEPS     = step1_shm step2_fifo step3_watchdog step4_client
-SOLUTIONS = $(STEPS:%=solutions/%)
-# Where the tests look: at the student's directories, or with SOLUTION=1 at the reference.
-WHERE     = $(if $(SOLUTION),solutions/)
+# Where a check looks: at the student's step, with SOLUTION=1 at the reference, with DIR=... anywhere.
+look_at   = $(or $(DIR),$(if $(SOLUTION),solutions/)$(1))
+export ONLY ALL
 
-all: $(SOLUTIONS) tests
+all: $(STEPS) $(SOLUTIONS) tests
 
-$(SOLUTIONS) tests:
+$(STEPS) $(SOLUTIONS) tests:
 	@$(MAKE) -s -C $@
 
 help:
-	@echo 'make                 build the reference solutions and the test tools'
-	@echo 'make demo            show the final system, and check what is shown (20 seconds)'
-	@echo 'make demo PAUSE=1    the same, waiting for Enter between the scenes'
-	@echo 'make check-step1     check your step 1; the same for step2, step3, step4'
-	@echo 'make check-step1 SOLUTION=1    the same checks on the reference'
-	@echo 'make check           every test of the lab, on the reference'
-	@echo 'make modules         copy the modules that steps share from their origins'
+	@echo 'make                 build everything'
+	@echo 'make check-step1     check your step 1, and say what is next; the same for step2, step3, step4'
+	@echo 'make check-step1 ONLY=1.3.2    one test alone, or ONLY=1.3: those of one TODO'
+	@echo 'make hint-step1      a hint for what is next'
+	@echo 'make progress        all four steps in one picture'
+	@echo 'make reset-step1     begin step 1 anew; what you have written is kept aside'
 	@echo 'make clean           remove what was built'
 	@echo 'Anywhere: SAN=1 (sanitizers), CC=clang, CFLAGS_EXTRA=-Werror'
+	@test ! -d solutions || $(MAKE) -s help-instructor
+
+help-instructor:
+	@echo
+	@echo 'make demo            show the final system, and check what is shown (20 seconds)'
+	@echo 'make demo PAUSE=1    the same, waiting for Enter between the scenes'
+	@echo 'make check-step1 SOLUTION=1    check the reference; DIR=...: check the step in that directory'
+	@echo 'make student         build/osps-lab.tar.gz: the lab without its solutions'
+	@echo 'make skeletons       make the steps anew from the solutions'
+	@echo 'make modules         copy the modules that steps share from their origins'
+	@echo 'make check           every test of the lab'
+	@echo 'make check-mutants   test the tests: wrong programs must fail, right ones pass'
 
 demo: solutions/step4_client
 	@PAUSE=$(PAUSE) sh solutions/demo.sh
 
 check-step1:
-	@tests/run $(WHERE)step1_shm tests/step1.bats
+	@tests/run $(call look_at,step1_shm) tests/step1.bats
 check-step2:
-	@tests/run $(WHERE)step2_fifo tests/step2.bats
+	@tests/run $(call look_at,step2_fifo) tests/step2.bats
 check-step3:
-	@tests/run $(WHERE)step3_watchdog tests/step3*.bats
+	@tests/run $(call look_at,step3_watchdog) tests/step3*.bats
 check-step4:
-	@tests/run $(WHERE)step4_client tests/step4.bats
+	@tests/run $(call look_at,step4_client) tests/step4.bats
+
+hint-step1 hint-step2 hint-step3 hint-step4:
+	@tests/hint $(@:hint-step%=%)
+reset-step1 reset-step2 reset-step3 reset-step4:
+	@tests/reset $(@:reset-step%=%)
+progress:
+	@tests/progress
 
 # All are run, whatever the first ones say.
 check: all
 	@tests/check
+check-mutants: all
+	@tests/check-mutants
 
+student:
+	@tests/student
+skeletons:
+	@tests/skeletons write
 modules:
 	@tests/shared-modules --copy
 
 clean:
-	@for directory in $(SOLUTIONS) tests; do $(MAKE) -s -C $$directory clean; done
+	@for directory in $(STEPS) $(SOLUTIONS) tests; do $(MAKE) -s -C $$directory clean; done
 	rm -rf build
 
-.PHONY: all help demo check check-step1 check-step2 check-step3 check-step4 modules clean \
-        $(SOLUTIONS) tests
+.PHONY: all help help-instructor demo check check-mutants student skeletons modules progress clean \
+        $(STEPS) $(SOLUTIONS) tests $(foreach step,1 2 3 4,check-step$(step) hint-step$(step) reset-step$(step))

@@ -1,0 +1,115 @@
+# report.awk - reads the results of a check (TAP, from bats) and says what they mean to the reader.
+#
+# Called by tests/run with -v step, directory, gaps (a file: NUMBER FILE:LINE of each TODO that is still to write), todos
+# (a file: lines `TODO 3.2 FILE: what it is about`), only, and state (a file to write, see the end). Tests whose titles do not
+# begin with a TODO's number are just counted.
+
+BEGIN {
+    while ((getline line < gaps) > 0) {
+        split(line, part, " ")
+        split(part[1], number, ".")
+        gap[number[2] + 0] = part[2]
+        if (next_gap == "") next_gap = number[2] + 0
+    }
+    while (step != "" && (getline line < todos) > 0)
+        if (line ~ /^TODO /) {
+            split(line, part, " ")
+            split(part[2], number, ".")
+            todo_count = number[2] + 0
+            sub(/^TODO [0-9.]* /, "", line)
+            about[todo_count] = line
+        }
+    about[0] = "what is given: options, run directory"
+}
+
+function finish_dots() { if (dots) print ""; dots = 0 }
+function dot(mark) { printf "%s", mark; fflush(); if (++dots == 72) finish_dots() }
+
+# `ok 12 3.4.2 title`, `not ok 12 3.4.2 title`, `ok 12 title # skip why`
+/^(not )?ok [0-9]/ {
+    failed = $1 == "not"
+    title = $0
+    sub(/^(not )?ok [0-9]+ /, "", title)
+    split(title, number, /[. ]/)
+    todo = number[1] == step && number[2] ~ /^[0-9]+$/ && step != "" ? number[2] + 0 : -1
+    run[todo]++
+    total++
+    if (failed) {
+        wrong[todo]++
+        wrong_count++
+        split(title, part, " ")
+        id = part[1]
+        # A place in order: 3.10.2 is behind 3.9.3, and what is given comes first.
+        order = todo * 1000 + number[3]
+        failure[wrong_count] = title
+        if (first_order == "" || order < first_order) { first_order = order; first = wrong_count; first_id = id; first_todo = todo }
+    } else if (title ~ / # skip/)
+        skipped++
+    dot(failed ? "F" : ".")
+    next
+}
+
+/^1\.\.[0-9]+$/ { planned = substr($0, 4); next }
+
+# What bats adds of its own: where in the test file. Not for the reader of a result.
+/^# \((from function|in test file)/ { where = 1 }
+where { if ($0 ~ /failed( with status [0-9]+)?$/) where = 0; next }
+
+/^# / && failed { detail[wrong_count] = detail[wrong_count] "  " substr($0, 3) "\n"; next }
+/^bats ended with status 1$/ || /^# bats warning/ { next }
+{ finish_dots(); print }
+
+function line_of(number,    name) {
+    name = sprintf("  %s.%d  %-58s", step, number, substr(about[number], 1, 58))
+    if (wrong[number]) return name sprintf("%d of %d tests fail", wrong[number], run[number])
+    if (number in gap && number == next_gap) return name "next: " gap[number]
+    if (number in gap) return name "waits for " step "." next_gap
+    if (next_gap != "" && number > next_gap && !run[number]) return name "waits for " step "." next_gap
+    if (run[number]) return name "ok"
+    return name "not run"
+}
+
+function print_todos(    i) {
+    for (i = 0; i <= todo_count; i++) {
+        if (i > 0 && run[i] && !wrong[i] && !(i in gap)) done++
+        if (only == "") print line_of(i)
+    }
+    if (only == "") print ""
+}
+
+function print_failures(    i) {
+    print "FAILED    " failure[first]
+    printf "%s", detail[first]
+    print ""
+    if (wrong_count > 1 && wrong_count <= 13) print "Failed too:"
+    if (wrong_count > 13) print "Failed too, " wrong_count - 1 " of them, the first ones being:"
+    for (i = 1; i <= wrong_count && i <= 13; i++) if (i != first) print "    " failure[i]
+    if (wrong_count > 1) print ""
+}
+
+END {
+    finish_dots()
+    print ""
+    if (todo_count) print_todos()
+    if (wrong_count) print_failures()
+    complete = total > 0 && total == planned && !wrong_count && next_gap == "" && only == ""
+    if (total < planned) print "Only " total " of " planned " tests were run."
+    if (!todo_count || only != "") {
+        print total - wrong_count " of " total " tests pass" (skipped ? " (" skipped " of them could not be run here)" : "") "."
+        if (only != "" && total == 0) print "No test is called " only "."
+        if (total > 0 && total == planned && !wrong_count) complete = 1
+    } else
+        print "step " step ": " done + 0 " of " todo_count (complete ? ". All is done." : "")
+    if (wrong_count && todo_count) {
+        print "  Next: " (first_todo == 0 ? "what was given, and does not work any more: git diff, or make reset-step" step : "mend TODO " step "." first_todo ", " about[first_todo])
+        print "  This test alone:  make check-step" step (directory ~ /^(\.\/)?solutions\// ? " SOLUTION=1" : directory ~ /\// ? " DIR=" directory : "") " ONLY=" first_id
+        if (first_todo > 0) print "  A hint:           make hint-step" step
+    } else if (next_gap != "" && todo_count) {
+        print "  Next: write TODO " step "." next_gap " in " gap[next_gap] ". See " directory "/README.md, section TODO " step "." next_gap "."
+        print "  A hint:           make hint-step" step
+    }
+    # For `make hint-stepN` and `make progress`.
+    print step, done + 0, todo_count + 0 > state
+    print (wrong_count ? step "." first_todo : next_gap != "" ? step "." next_gap : "-"), (first_id == "" ? "-" : first_id) > state
+    if (complete) print "complete" > state
+}
