@@ -85,6 +85,9 @@ setup() {
     MARK=0
     mkfifo "$BATS_TEST_TMPDIR/never"
     exec {NEVER}<>"$BATS_TEST_TMPDIR/never"
+    if ((EPOCHSECONDS > ${CHECK_UNTIL:-EPOCHSECONDS})); then
+        fail "the whole check is done in ${LIMIT_S:-400} seconds" "it is not: tests that fail take long. Mend the first ones"
+    fi
 }
 
 # ---- steps that are not complete yet

@@ -79,6 +79,15 @@ expect_family() {
     expect_line "^$STAMP watchdog\\[$(program_pid)\\] started principal\\[[0-9]+\\]\$"
 }
 
+# Until all are started, no matter what they do then.
+start_servers() {
+    local role
+    start watchdog $(lab_options)
+    for role in $(servers); do
+        await " started $role\\["
+    done
+}
+
 parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
 
 @test "3.1.1 the watchdog starts the principal, which begins its life as its child" {
@@ -91,8 +100,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
 
 @test "3.2.1 delegated: the watchdog starts the principal, the principal the secondaries" {
     because "who forks is the parent, and only the parent is told of a death and can wait for it: fork(2), waitpid(2)"
-    PERIOD_MS=8000
-    start_lab
+    start_servers
     expect_family principal
     expect_whole
 }
@@ -100,8 +108,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
 @test "3.2.2 direct: the watchdog starts them all" {
     because "who forks is the parent, and only the parent is told of a death and can wait for it: fork(2), waitpid(2)"
     POLICY=direct
-    PERIOD_MS=8000
-    start_lab
+    start_servers
     expect_family watchdog
     expect_whole
 }
@@ -238,7 +245,7 @@ has_pending() { (((16#$(sed -n 's/^ShdPnd:\t//p' "/proc/$1/status") >> ($2 - 1))
 
 @test "3.4.4 a server that answers late, but within the timeout, is left alone" {
     because "the timeout begins with the probe; until it is over nobody is frozen"
-    PERIOD_MS=800 TIMEOUT_MS=800
+    PERIOD_MS=1000 TIMEOUT_MS=2000
     start_lab
     remember
     strike STOP principal secondary1
