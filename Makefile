@@ -34,7 +34,8 @@ help-instructor:
 	@echo 'make check           every test of the lab'
 	@echo 'make check-mutants   test the tests: wrong programs must fail, right ones pass'
 
-demo: solutions/step4_client
+demo: $(wildcard solutions/step4_client)
+	@test -d solutions || { echo 'The demonstration needs the solutions, which only instructors have.'; exit 1; }
 	@PAUSE=$(PAUSE) sh solutions/demo.sh
 
 check-step1:

@@ -93,7 +93,7 @@ END {
     if (todo_count) print_todos()
     if (wrong_count) print_failures()
     complete = total > 0 && total == planned && !wrong_count && next_gap == "" && only == ""
-    if (total < planned) print "Only " total " of " planned " tests were run."
+    if (total < planned) print "Only " total + 0 " of " planned " tests were run."
     if (!todo_count || only != "") {
         print total - wrong_count " of " total " tests pass" (skipped ? " (" skipped " of them could not be run here)" : "") "."
         if (only != "" && total == 0) print "No test is called " only "."

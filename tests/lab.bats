@@ -1,0 +1,253 @@
+# lab.bats - the students' side, tested: skeletons, the check's words, hints, a fresh step, the archive.
+#
+#     bats tests/lab.bats
+#
+# Each test works in a copy of the lab of its own, made from what is committed or about to be.
+
+# shellcheck disable=SC2016  # $ for awk
+
+STEPS='1:step1_shm 2:step2_fifo 3:step3_watchdog 4:step4_client'
+
+setup() {
+    cd "$BATS_TEST_DIRNAME/.." || return 1
+    ROOT=$PWD
+}
+
+# Runs a command as somebody who has just opened a terminal: nothing that bats or make has set or put in front of PATH.
+afresh() {
+    local clean_path
+    clean_path=$(tr : '\n' <<<"$PATH" | grep -v 'libexec/bats-core$' | paste -sd:)
+    env -i PATH="$clean_path" HOME="$BATS_TEST_TMPDIR" TMPDIR="$BATS_TEST_TMPDIR" "$@"
+}
+
+fail() {
+    printf 'EXPECTED  %s\nSEEN      %s\n' "$1" "$2" >&2
+    return 1
+}
+
+# says TEXT: what `run` has printed has it. An extended regular expression.
+says() { grep -qE -- "$1" <<<"$output" || fail "a line like: $1" "$output"; }
+says_not() { ! grep -qE -- "$1" <<<"$output" || fail "no line like: $1" "$output"; }
+
+# ends STATUS: how the command of `run` ended.
+ends() { [[ $status == "$1" ]] || fail "exit status $1" "$status: $output"; }
+
+# The lab, without what was built, as a repository of its own.
+copy_lab() {
+    LAB=$BATS_TEST_TMPDIR/lab
+    mkdir "$LAB"
+    git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf - --ignore-failed-read 2>/dev/null | tar -C "$LAB" -xf -
+    cd "$LAB" || return 1
+    git init -q && git add -A && git -c user.name=test -c user.email=test@example.org commit -qm copy
+}
+
+unpack_archive() {
+    copy_lab
+    afresh make -s student >/dev/null
+    mkdir "$BATS_TEST_TMPDIR/home"
+    tar -C "$BATS_TEST_TMPDIR/home" -xzf build/osps-lab.tar.gz
+    cd "$BATS_TEST_TMPDIR/home/osps-lab" || return 1
+}
+
+# gap TEXT: a file of a step with this in it.
+gap() {
+    printf '#include "x.h"\n%b' "$1" >"$BATS_TEST_TMPDIR/gap.c"
+    run awk -v step=1 -f tests/skeleton.awk "$BATS_TEST_TMPDIR/gap.c"
+}
+
+# ---- skeletons
+
+@test "the steps are in step with the solutions" {
+    run tests/skeletons check
+    ends 0
+}
+
+@test "a gap is opened in its own step, and closed in a later one" {
+    gap '// TODO 1.1: do it\n// SOLUTION\nanswer();\n// STUB: todo("1.1");\n// END\nlast();\n'
+    ends 0
+    [[ $output == $'#include "x.h"\n#include "todo.h"\n// TODO 1.1: do it\ntodo("1.1");\nlast();' ]] || fail "an open gap" "$output"
+    run awk -v step=2 -f tests/skeleton.awk "$BATS_TEST_TMPDIR/gap.c"
+    [[ $output == $'#include "x.h"\nanswer();\nlast();' ]] || fail "a closed gap" "$output"
+}
+
+@test "marks that make no sense stop the build, with file and line" {
+    local marks
+    for marks in '// SOLUTION\n' '// STUB: x\n' '// END\n' '// TODO 1.1 no colon\n' '// TODO 1.1: a\nb();\n' \
+        '// TODO 1.1: a\n// SOLUTION\n// STUB: todo("1.1");\n// END\n' '// TODO 1.1: a\n// SOLUTION\nb();\n// END\n' \
+        '// TODO 1.1: a\n// SOLUTION\nb();\n// STUB: todo("1.2");\n// END\n' \
+        '// TODO 1.1: a\n// SOLUTION\nb();\n// STUB: todo("1.1");\nc();\n// END\n' \
+        '// TODO 1.1: a\n// SOLUTION\nb();\n// TODO 1.2: c\n' '// TODO 1.1: a\n// SOLUTION\nb();\n// STUB: todo("1.1");\n'; do
+        gap "$marks"
+        ends 1
+        says 'gap\.c:[0-9]+: .'
+    done
+}
+
+@test "a TODO that is missing, or there twice, stops the build" {
+    copy_lab
+    sed -i 's/TODO 1\.4:/TODO 1.3:/; s/todo("1\.4"/todo("1.3"/' solutions/step1_shm/secondary.c
+    run afresh make skeletons
+    [[ $status != 0 ]] || fail "a failure" "$output"
+    says 'TODO 1\.[34] is missing, or there twice'
+}
+
+@test "untouched steps build without a warning" {
+    local step compiler
+    copy_lab
+    for step in $STEPS; do
+        for compiler in gcc clang; do
+            command -v $compiler >/dev/null || continue
+            run afresh make -s -C "${step#*:}" CC=$compiler CFLAGS_EXTRA=-Werror
+            ends 0
+        done
+    done
+}
+
+@test "a stub says where it is, and exits 3" {
+    copy_lab
+    make -s -C step1_shm
+    OSPS_DIR=$BATS_TEST_TMPDIR/run run step1_shm/principal
+    ends 3
+    says '^segment\.c:[0-9]+: TODO 1\.1 is still to write$'
+}
+
+@test "make skeletons does not overwrite work that is not committed, and says how to go on" {
+    copy_lab
+    echo '/* mine */' >>step3_watchdog/start.c
+    run afresh make skeletons
+    [[ $status != 0 ]] || fail "a refusal" "$output"
+    says 'step3_watchdog/start\.c'
+    says 'git stash'
+    grep -q 'mine' step3_watchdog/start.c || fail "the work is still there" "it is gone"
+    git stash push -qu -- step1_shm step2_fifo step3_watchdog step4_client
+    run afresh make skeletons
+    ends 0
+}
+
+@test "make skeletons goes on from what it wrote itself" {
+    copy_lab
+    local round
+    for round in 1 2; do
+        sed -i "1s/.*/\/* round $round *\//" solutions/step1_shm/clock.c
+        afresh make -s modules >/dev/null
+        run afresh make skeletons
+        ends 0
+        grep -q "round $round" step1_shm/clock.c step4_client/clock.c || fail "round $round in the steps" "it is not"
+    done
+    touch step1_shm/superfluous.c && git add -A && git -c user.name=t -c user.email=t@example.org commit -qm x
+    run afresh make skeletons
+    ends 0
+    [[ ! -e step1_shm/superfluous.c ]] || fail "no file that no solution has" "it is still there"
+}
+
+# ---- what a student sees
+
+@test "an untouched step scores 0, in less than ten seconds, and says what is next" {
+    local step number before
+    copy_lab
+    afresh make -s -C tests
+    for step in $STEPS; do
+        number=${step%%:*}
+        before=$SECONDS
+        run afresh make "check-step$number"
+        [[ $status != 0 ]] || fail "a failure" "$output"
+        says "^step $number: 0 of [1-9]\$"
+        says "  $number\\.1 .* next: ${step#*:}/[a-z]+\\.c:[0-9]+\$"
+        says "  $number\\.2 .* waits for $number\\.1\$"
+        says "Next: write TODO $number\\.1 in "
+        ((SECONDS - before < 10)) || fail "less than 10 seconds" "$((SECONDS - before))"
+    done
+}
+
+@test "a step that does not compile says so, with the compiler's first words" {
+    copy_lab
+    sed -i 's/todo("1.1".*/return oops;/' step1_shm/segment.c
+    run afresh make check-step1
+    [[ $status != 0 ]] || fail "a failure" "$output"
+    says 'step1_shm does not compile'
+    says "segment\\.c:[0-9]+.*oops"
+}
+
+@test "a mistake: the claim, what was seen, what to think of, the command that repeats it, and a hint" {
+    copy_lab
+    cp solutions/step1_shm/*.c step1_shm
+    sed -i 's/round <= options->rounds/round < options->rounds/' step1_shm/principal.c
+    run afresh make check-step1
+    [[ $status != 0 ]] || fail "a failure" "$output"
+    says '^FAILED    1\.3\.2 '
+    says 'EXPECTED  numbers written: 1 2 3'
+    says 'SEEN      1 2 3'
+    says 'THINK OF  count the rounds'
+    says 'step 1: [34] of 5$'
+    says 'make check-step1 ONLY=1\.3\.2$'
+    run afresh make check-step1 ONLY=1.3.2
+    [[ $status != 0 ]] || fail "a failure" "$output"
+    says '0 of 1 tests pass'
+    run afresh make hint-step1
+    says '^1\.3 .*'
+    says 'Hint 1 of 2'
+    run afresh make hint-step1
+    says 'Hint 2 of 2'
+}
+
+@test "make progress shows all four steps, and what has changed since" {
+    copy_lab
+    afresh make check-step1 >/dev/null 2>&1 || true
+    run afresh make progress
+    says 'step1_shm .* 0 of 5   next: TODO 1\.1$'
+    says 'step4_client .* 0 of 9   not checked yet'
+    cp solutions/step1_shm/*.c step1_shm
+    run afresh make progress
+    says 'step1_shm .* changed since'
+    afresh make check-step1 >/dev/null 2>&1
+    run afresh make progress
+    says 'step1_shm .*5 of 5   complete$'
+}
+
+@test "each TODO has a title and two hints, and a section in the handout" {
+    local step number todo
+    for step in $STEPS; do
+        number=${step%%:*}
+        while read -r todo; do
+            [[ $(awk -v todo="$todo" '/^TODO/ { here = $2 == todo } here && /^HINT ./ { n++ } END { print n + 0 }' \
+                "tests/step$number.todos") == 2 ]] || fail "two hints for TODO $todo" "others"
+            grep -q "^#.* TODO $todo" "${step#*:}/README.md" || fail "a section TODO $todo in ${step#*:}/README.md" "none"
+            grep -rq "// TODO $todo:" "${step#*:}" || fail "a gap TODO $todo in ${step#*:}" "none"
+        done < <(sed -n 's/^TODO \([0-9.]*\) .*/\1/p' "tests/step$number.todos")
+    done
+}
+
+# ---- the archive
+
+@test "the students' archive has everything but the answers" {
+    unpack_archive
+    [[ ! -e solutions && ! -e tests/mutants && ! -e tests/others ]] || fail "no solutions, mutants, others" "$(ls . tests)"
+    [[ $(ls) == $'Makefile\nREADME.md\nstep1_shm\nstep2_fifo\nstep3_watchdog\nstep4_client\ntests' ]] || fail "the steps and the tests" "$(ls)"
+    ! grep -rlE '^ *// (SOLUTION|STUB)' . || fail "no marks of the solutions" "some"
+    run afresh make
+    ends 0
+    run afresh make demo
+    [[ $status != 0 ]] || fail "no demonstration" "$output"
+    says 'solutions'
+    run afresh make help
+    says_not 'make student'
+}
+
+@test "from the archive alone: step 1 is at 0, and with the solution in it, full" {
+    unpack_archive
+    run afresh make check-step1
+    says '^step 1: 0 of 5$'
+    cp "$ROOT"/solutions/step1_shm/*.[ch] step1_shm
+    run afresh make check-step1
+    ends 0
+    says '^step 1: 5 of 5'
+}
+
+@test "make reset-step1 gives a fresh step, and keeps the old one aside" {
+    unpack_archive
+    echo '/* my work */' >>step1_shm/segment.c
+    run afresh make reset-step1
+    ends 0
+    diff -r step1_shm .fresh/step1_shm || fail "a fresh step" "another one"
+    grep -q 'my work' .aside/step1_shm.*/segment.c || fail "the old work in .aside" "it is not"
+}
