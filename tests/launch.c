@@ -2,9 +2,10 @@
  * launch.c - the supervisor's command line, its files, and the start of the program under test.
  *
  * The program gets a session of its own, default signals, three descriptors, and limits that keep it from filling
- * the disk; nothing of what the supervisor or bats had open or ignored.
+ * the disk, and no way to signal everybody; nothing of what the supervisor or bats had open or ignored.
  */
 #include "launch.h"
+#include "fence.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_FILE_BYTES = 64 << 20 };
+enum { MAX_FILE_BYTES = 16 << 20 };
 
 void die(const char *format, ...)
 {
@@ -118,6 +119,7 @@ static void become_program(const struct options *options, int out, int err)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    forbid_signals_to_everybody();
     execvp(options->program[0], options->program);
     fprintf(stderr, "supervise: run %s: %s\n", options->program[0], strerror(errno));
     _exit(EXIT_NO_PROGRAM);

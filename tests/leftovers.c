@@ -1,33 +1,39 @@
 /*
  * leftovers.c - the pipes and shared memory segments that a program under test leaves behind.
  *
- * A POSIX segment is a file in /dev/shm. Nothing there says who made it, so the question is who maps it,
- * asked in /proc/PID/maps: a new name belongs to the side on which it is first seen mapped. One that
- * nobody is seen to map for a good while (its maker died at once) is taken for ours if no other supervisor runs.
- * To tell, each holds a shared lock on the directory itself.
+ * A POSIX segment or semaphore is a file in /dev/shm. Nothing there says who made it, so the question is who maps
+ * it, asked in /proc/PID/maps: a new file is ours if processes of ours, and no others, are seen to have it mapped.
+ * One of the lab's own kind, /osps-*, that nobody is seen to map for a good while (its maker died at once) is taken
+ * for ours if no other supervisor runs. To tell, each holds a shared lock on the directory itself.
+ * Left out: a file of another name whose maker unmapped it, or died, before the next look.
  */
 #include "leftovers.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_SEGMENTS = 256, LOOK_EVERY_MS = 100 };
+enum { MAX_SEGMENTS = 1024, LOOK_EVERY_MS = 100, MANY_LOOKS = 8 };
 enum owner { UNKNOWN, OURS, FOREIGN };
 
-/* The inode tells a segment from a later one of the same name. */
+/* The inode tells a segment from a later one of the same name; and whoever has mapped a semaphore did so by a name
+ * that is gone, sem_open(3). */
 struct segment {
     char path[NAME_MAX + 16];
+    dev_t device;                       /* other containers may have a /dev/shm of their own */
     ino_t inode;
     enum owner owner;
+    bool mapped_below, mapped_elsewhere;    /* at the last look */
     bool held;
 };
 
@@ -43,7 +49,7 @@ static struct segment *find_segment(const char *path, ino_t inode)
     return NULL;
 }
 
-/* Note the names that are new. Returns how many there were. */
+/* Note the files that are new. Returns how many there were. */
 static size_t note_new_segments(enum owner owner)
 {
     DIR *directory = opendir("/dev/shm");
@@ -52,11 +58,11 @@ static size_t note_new_segments(enum owner owner)
     while (directory != NULL && (entry = readdir(directory)) != NULL) {
         struct segment seen = { .owner = owner };
         struct stat status;
-        if (strncmp(entry->d_name, "osps-", 5) != 0
-            || fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == -1
-            || status.st_uid != getuid())
+        if (fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == -1
+            || !S_ISREG(status.st_mode) || status.st_uid != getuid())
             continue;
         snprintf(seen.path, sizeof seen.path, "/dev/shm/%s", entry->d_name);
+        seen.device = status.st_dev;
         seen.inode = status.st_ino;
         if (find_segment(seen.path, seen.inode) == NULL && segment_count < MAX_SEGMENTS) {
             segments[segment_count++] = seen;
@@ -74,32 +80,39 @@ static bool is_there(const struct segment *segment)
     return lstat(segment->path, &status) == 0 && status.st_ino == segment->inode;
 }
 
-static bool maps(pid_t pid, const struct segment *segment)
+static void mark_inode(dev_t device, ino_t inode, bool below)
+{
+    for (size_t i = 0; i < segment_count; i++)
+        if (segments[i].device == device && segments[i].inode == inode)
+            *(below ? &segments[i].mapped_below : &segments[i].mapped_elsewhere) = true;
+}
+
+/* ADDRESS PERMISSIONS OFFSET DEVICE INODE PATH */
+static void mark_mapped(const struct proc *proc)
 {
     char file[64], *line = NULL;
     size_t size = 0;
-    bool found = false;
-    snprintf(file, sizeof file, "/proc/%ld/maps", (long)pid);
+    unsigned device_major, device_minor;
+    uintmax_t inode;
+    snprintf(file, sizeof file, "/proc/%ld/maps", (long)proc->pid);
     FILE *map_lines = fopen(file, "re");
-    while (map_lines != NULL && !found && getline(&line, &size, map_lines) != -1) {
-        char *path = strchr(line, '/');
-        if (path != NULL) {
-            path[strcspn(path, "\n")] = '\0';
-            found = strcmp(path, segment->path) == 0;
-        }
-    }
+    while (map_lines != NULL && getline(&line, &size, map_lines) != -1)
+        if (strstr(line, " /dev/shm/") != NULL
+            && sscanf(line, "%*s %*s %*s %x:%x %ju", &device_major, &device_minor, &inode) == 3)
+            mark_inode(makedev(device_major, device_minor), (ino_t)inode, proc->below);
     free(line);
     if (map_lines != NULL)
         fclose(map_lines);
-    return found;
 }
 
-static const struct proc *find_user(const struct segment *segment, const struct proc_tree *tree)
+/* Who is below, or who is elsewhere: the latter may be many. */
+static void look_who_maps(const struct proc_tree *tree, bool below)
 {
+    for (size_t i = 0; i < segment_count; i++)
+        *(below ? &segments[i].mapped_below : &segments[i].mapped_elsewhere) = false;
     for (size_t i = 0; i < tree->count; i++)
-        if (tree->procs[i].pid != getpid() && maps(tree->procs[i].pid, segment))
-            return &tree->procs[i];
-    return NULL;
+        if (tree->procs[i].below == below && tree->procs[i].pid != getpid())
+            mark_mapped(&tree->procs[i]);
 }
 
 void segments_remember(void)
@@ -117,18 +130,39 @@ static bool is_alone(void)
     return alone;
 }
 
+static bool is_of_the_lab(const struct segment *segment)
+{
+    return strncmp(segment->path, "/dev/shm/osps-", strlen("/dev/shm/osps-")) == 0;
+}
+
+/* All other processes are asked only about what may be ours. */
+static bool may_be_ours(const struct segment *segment)
+{
+    return segment->owner == UNKNOWN && (segment->mapped_below || is_of_the_lab(segment)) && is_there(segment);
+}
+
+static bool any_may_be_ours(void)
+{
+    for (size_t i = 0; i < segment_count; i++)
+        if (may_be_ours(&segments[i]))
+            return true;
+    return false;
+}
+
 void segments_watch(const struct proc_tree *tree, long long now_ms)
 {
     static long long next_look_ms;
     if (note_new_segments(UNKNOWN) == 0 && now_ms < next_look_ms)
         return;
     next_look_ms = now_ms + LOOK_EVERY_MS;
+    look_who_maps(tree, true);
+    if (!any_may_be_ours())
+        return;
+    look_who_maps(tree, false);
     for (size_t i = 0; i < segment_count; i++) {
-        if (segments[i].owner != UNKNOWN || !is_there(&segments[i]))
-            continue;
-        const struct proc *user = find_user(&segments[i], tree);
-        if (user != NULL)
-            segments[i].owner = user->below ? OURS : FOREIGN;
+        struct segment *segment = &segments[i];
+        if (may_be_ours(segment) && (segment->mapped_elsewhere || segment->mapped_below))
+            segment->owner = segment->mapped_elsewhere ? FOREIGN : OURS;
     }
 }
 
@@ -136,13 +170,16 @@ void segments_watch(const struct proc_tree *tree, long long now_ms)
 static bool is_left_over(const struct segment *segment, const struct proc_tree *tree)
 {
     const struct timespec moment = { .tv_nsec = 50 * 1000 * 1000 };
-    int looks = segment->owner == OURS ? 1 : 8;
-    if (segment->owner == FOREIGN || (segment->owner == UNKNOWN && !is_alone()))
+    int looks = segment->owner == OURS ? 1 : MANY_LOOKS;
+    if (segment->owner == FOREIGN || !is_there(segment)
+        || (segment->owner == UNKNOWN && !(is_of_the_lab(segment) && is_alone())))
         return false;
     for (int look = 0; look < looks; look++) {
-        if (look > 0)
+        if (look > 0) {
             nanosleep(&moment, NULL);
-        if (!is_there(segment) || find_user(segment, tree) != NULL)
+            look_who_maps(tree, false);
+        }
+        if (!is_there(segment) || segment->mapped_elsewhere)
             return false;
     }
     return true;
@@ -170,6 +207,7 @@ void segments_remove_held(void)
 void segments_report(FILE *report, const struct proc_tree *tree, bool keep)
 {
     note_new_segments(UNKNOWN);
+    look_who_maps(tree, false);
     for (size_t i = 0; i < segment_count; i++) {
         if (!is_left_over(&segments[i], tree))
             continue;

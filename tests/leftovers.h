@@ -2,7 +2,7 @@
  * leftovers.h - the pipes and shared memory segments that a program under test leaves behind.
  *
  * Used by supervise.c. Another run by the same user may make segments at the same time: one that a
- * process outside our tree was seen to use is foreign, and neither reported nor removed.
+ * process outside our tree is seen to use is foreign, and neither reported nor removed.
  */
 #ifndef LEFTOVERS_H
 #define LEFTOVERS_H

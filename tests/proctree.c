@@ -33,8 +33,8 @@ static bool parse_stat(const char *text, struct proc *proc)
     const char *fields = strrchr(text, ')');
     long parent;
     return fields != NULL
-        && sscanf(fields + 1, " %c %ld %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                  &proc->state, &parent, &proc->start_ticks) == 3
+        && sscanf(fields + 1, " %c %ld %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu %*u %ld",
+                  &proc->state, &parent, &proc->start_ticks, &proc->resident_pages) == 4
         && (proc->parent = (pid_t)parent, true);
 }
 
@@ -72,6 +72,7 @@ static void mark_if_below(struct proc_tree *tree, struct proc *proc, pid_t root,
         return;
     proc->below = true;
     tree->below_count++;
+    tree->below_resident_pages += proc->resident_pages;
     if (signal_number != 0)
         kill(proc->pid, signal_number);
 }
@@ -97,6 +98,7 @@ int proc_tree_read(struct proc_tree *tree, pid_t root, int signal_number)
     if (directory == NULL)
         return -1;
     tree->count = tree->below_count = 0;
+    tree->below_resident_pages = 0;
     struct dirent *entry;
     int result = 0;
     while (result == 0 && (entry = readdir(directory)) != NULL) {

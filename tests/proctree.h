@@ -1,8 +1,8 @@
 /*
  * proctree.h - the processes below one process, as /proc shows them.
  *
- * Used by supervise.c (who lives, who is a zombie, whom to end) and leftovers.c (who has a
- * segment mapped). Linux only, as the whole supervisor is.
+ * Used by supervise.c (who lives, who is a zombie, whom to end),
+ * leftovers.c (who has a segment mapped) and sysv.c (who made one). Linux only, as the whole supervisor is.
  */
 #ifndef PROCTREE_H
 #define PROCTREE_H
@@ -17,6 +17,7 @@ struct proc {
     pid_t parent;
     char state;                         /* R S D T t Z X, see proc(5) */
     unsigned long long start_ticks;     /* with the pid: an identity that outlives pid reuse */
+    long resident_pages;                /* memory that it really has; what is shared counts for each who has it */
     bool below;                         /* a descendant of the root asked for */
 };
 
@@ -26,6 +27,7 @@ struct proc_tree {
     size_t count;
     size_t capacity;
     size_t below_count;
+    long below_resident_pages;
 };
 
 /* Take a new picture. Each process found below `root` is sent `signal_number` (0: none) the moment it

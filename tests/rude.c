@@ -5,17 +5,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { TOO_LONG_S = 8, TOO_MANY = 1500 };
+enum { TOO_LONG_S = 8, TOO_MANY = 1500, TOO_MUCH_MB = 1024 };
 
 static void sleep_ms(long milliseconds)
 {
@@ -97,6 +100,31 @@ static void babble(const char *unused)
         ;
 }
 
+/* What it must not write it tries to write again, for ever. */
+static void babble_on(const char *unused)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    for (;;)
+        babble(unused);
+}
+
+/* More and more, and at each bite a child that has all of it too: so it is over sooner. */
+static void eat(const char *unused)
+{
+    enum { BITE_MB = 32, BITE = BITE_MB << 20 };
+    (void)unused;
+    for (int eaten_mb = 0; eaten_mb < TOO_MUCH_MB; eaten_mb += BITE_MB) {
+        char *more = mmap(NULL, BITE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (more == MAP_FAILED)
+            break;
+        memset(more, 'e', BITE);
+        if (fork_child() == 0)
+            break;
+    }
+    for (;;)
+        pause();
+}
+
 /* Each child forks on, in a session of its own, and every other one dies at once. */
 static void breed(const char *unused)
 {
@@ -107,6 +135,49 @@ static void breed(const char *unused)
             _exit(0);
     for (;;)
         pause();
+}
+
+/* The program ends at once, what came of it breeds on. */
+static void breed_as_orphan(const char *unused)
+{
+    if (fork_child() == 0)
+        breed(unused);
+}
+
+/* Its parent is the supervisor. */
+static void strike_parent(const char *signal_number)
+{
+    if (fork_child() == 0) {
+        setsid();
+        be_deaf("");
+    }
+    sleep_ms(100);
+    kill(getppid(), atoi(signal_number));
+    pause();
+}
+
+/* As a server answers a parent that it has no longer. */
+static void answer_lost_parent(const char *unused)
+{
+    (void)unused;
+    pid_t program = getpid();
+    if (fork_child() == 0) {
+        while (getppid() == program)
+            sleep_ms(1);
+        sleep_ms(100);
+        kill(getppid(), SIGUSR1);
+        kill(getppid(), SIGUSR2);
+        kill(getppid(), SIGTERM);
+        sleep_ms(100);
+        _exit(0);
+    }
+}
+
+/* By a signal that nobody minds, in case nothing prevents it. */
+static void strike_everybody(const char *unused)
+{
+    (void)unused;
+    kill(-1, SIGURG);
 }
 
 static void leave_pipe(const char *path)
@@ -124,6 +195,19 @@ static void leave_segment(const char *name)
     puts("mapped");
     fflush(stdout);
     sleep_ms(300);
+}
+
+static void leave_semaphore(const char *name)
+{
+    if (sem_open(name, O_CREAT | O_EXCL, 0600, 1) == SEM_FAILED)
+        perror("rude: make a semaphore");
+    sleep_ms(300);
+}
+
+static void leave_sysv_segment(const char *unused)
+{
+    (void)unused;
+    printf("%d\n", shmget(IPC_PRIVATE, 4096, 0600));
 }
 
 static void close_everything(const char *unused)
@@ -158,7 +242,10 @@ static const struct {
     { "stopped", leave_stopped_child }, { "deaf", be_deaf },            { "busy", be_busy },
     { "babble", babble },               { "breed", breed },             { "pipe", leave_pipe },
     { "segment", leave_segment },       { "closed", close_everything }, { "crash", crash },
-    { "status", end_with },             { "sleep", just_sleep },
+    { "status", end_with },             { "sleep", just_sleep },        { "babble-on", babble_on },
+    { "eat", eat },                     { "orphans", breed_as_orphan }, { "parent", strike_parent },
+    { "answer", answer_lost_parent },   { "everybody", strike_everybody },
+    { "semaphore", leave_semaphore },   { "sysv", leave_sysv_segment },
 };
 
 int main(int argc, char **argv)

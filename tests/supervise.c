@@ -7,19 +7,26 @@
  * (once the program runs) and, last of all, `report`: one fact a line.
  *
  *     ended status N | ended signal N | ended hang          the program's end; hang: not before the deadline
+ *     ended unsupervised                                    the supervisor was killed or stopped: see below
  *     hung PID STATE COMMAND                                who was still there at the deadline
  *     zombie PID PARENT MS                                  a child its parent did not wait for
  *     orphan PID alive|zombie before|after                  its parent ended before it; the program had not, or had
  *     gone PID MS                                           the orphan's end, after the program's end (or after
  *                                                           it became an orphan, if that was before)
  *     leftover process PID COMMAND                          still there GRACE_MS after the program's end
- *     leftover segment NAME | leftover pipe PATH            we remove them, except after SIGUSR1
- *     too many processes N
+ *     leftover segment NAME | leftover segment sysv ID | leftover pipe PATH
+ *                                                           we remove them, except after SIGUSR1
+ *     too many processes N | too much memory N MB           then all were ended; shared memory counts for each process
  *     interrupted                                           we were told to end everything
  *
  * It is a subreaper (prctl(2)): whatever loses its parent becomes our child, daemons included, so nothing
  * escapes, and waitpid(2) saying ECHILD proves that nothing is left. Our exit status: the program's,
  * 128 + signal, 124 for hang, 125 if we failed.
+ *
+ * It is two processes, both of them reapers. A program knows its parent and may kill that; then all that was below
+ * comes to the parent's parent, the keeper, which ends it and reports. The keeper is the one that bats knows: it hands
+ * on signals and the exit status. What comes from the program's side, as when a server answers the parent that it no
+ * longer has, tells us nothing.
  *
  * SIGUSR1 makes us SIGKILL the program and all that is below it, at one stroke; what lies around then is no
  * fault, and stays, because a test wants to know whether the next start copes. After this report we stay, too,
@@ -27,11 +34,14 @@
  * at once.
  *
  * Wakes up for SIGCHLD, for these signals, and every TICK_MS to look at /proc.
- * Left out on purpose: anything not Linux; processes with threads.
+ * Left out on purpose: anything not Linux; processes with threads. Malice that looks for the keeper, or for bats. Any
+ * number of files of up to 16 MB each. Memory in files that no process has mapped. kill(-1, ...) where fence.c can do
+ * nothing: it ends all that the user runs. What leftovers.c and sysv.c say that they leave out.
  */
 #include "launch.h"
 #include "leftovers.h"
 #include "proctree.h"
+#include "sysv.h"
 #include "zombies.h"
 
 #include <errno.h>
@@ -43,9 +53,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_MS = 20, MAX_TICK_MS = 80, MAX_PROCESSES = 500, MAX_ORPHANS = 1024, A_FEW = 64 };
+enum { TICK_MS = 20, MAX_TICK_MS = 80, MAX_PROCESSES = 500, MAX_MEMORY_MB = 1024, PROCESS_MB = 8, MAX_ORPHANS = 1024,
+       A_FEW = 64 };
 
-enum ending { RUNNING, ENDED, HUNG, TOO_MANY, KILLED, INTERRUPTED };
+enum ending { RUNNING, ENDED, HUNG, TOO_MANY, TOO_MUCH_MEMORY, KILLED, INTERRUPTED, UNSUPERVISED };
 
 struct orphan {
     pid_t pid;
@@ -74,22 +85,31 @@ static long long now_ms(void)
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-static void become_supervisor(sigset_t *awaited)
+/* Not only those that we await: any other would end us, and an orphan may send it. */
+static void block_signals(sigset_t *awaited)
 {
-    close_inherited();
-    run.self = getpid();
-    run.findings = open_memstream(&run.findings_text, &run.findings_size);
-    if (run.findings == NULL)
-        die("allocate memory");
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    signal(SIGCHLD, SIG_DFL);           /* ignored, it would make our children vanish unwaited */
     sigemptyset(awaited);
     sigaddset(awaited, SIGCHLD);
     sigaddset(awaited, SIGTERM);
     sigaddset(awaited, SIGINT);
     sigaddset(awaited, SIGHUP);
     sigaddset(awaited, SIGUSR1);
-    sigprocmask(SIG_BLOCK, awaited, NULL);
-    signal(SIGCHLD, SIG_DFL);           /* ignored, it would make our children vanish unwaited */
-    pid_t parent = getppid();
+}
+
+static void open_findings(void)
+{
+    run.findings = open_memstream(&run.findings_text, &run.findings_size);
+    if (run.findings == NULL)
+        die("allocate memory");
+}
+
+static void become_reaper(pid_t parent)
+{
+    run.self = getpid();
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 || prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
         die("become the reaper");
     if (getppid() != parent)            /* it ended before PR_SET_PDEATHSIG could tell us */
@@ -155,6 +175,13 @@ static bool reap(int max_count, bool report_orphans)
     return true;
 }
 
+/* Whose they are is seen only as long as he lives. */
+static void look_at_segments(void)
+{
+    segments_watch(&run.tree, now_ms());
+    sysv_note_processes(&run.tree);
+}
+
 static void look(void)
 {
     if (proc_tree_read(&run.tree, run.self, 0) == -1)
@@ -166,18 +193,44 @@ static void look(void)
             note_orphan(proc->pid, proc->state == 'Z');
     }
     zombies_watch(&run.tree, run.self, now, run.findings);
-    segments_watch(&run.tree, now);
+    look_at_segments();
+}
+
+/* What it really has, not what it asks for: AddressSanitizer asks for terabytes. */
+static long memory_mb(void)
+{
+    return run.tree.below_resident_pages / ((1 << 20) / sysconf(_SC_PAGESIZE));
+}
+
+/* If there was too much of something at the last look, that is the ending. Some memory any process has by itself:
+ * hundreds of clients with AddressSanitizer in them are no fault. */
+static bool is_beyond_limit(void)
+{
+    if (run.tree.below_count > MAX_PROCESSES)
+        run.ending = TOO_MANY;
+    else if (memory_mb() > MAX_MEMORY_MB + PROCESS_MB * (long)run.tree.below_count)
+        run.ending = TOO_MUCH_MEMORY;
+    else
+        return false;
+    return true;
+}
+
+static bool is_below(pid_t pid)
+{
+    if (proc_tree_read(&run.tree, run.self, 0) == -1)
+        return false;
+    const struct proc *proc = proc_tree_find(&run.tree, pid);
+    return proc != NULL && proc->below;
 }
 
 /* Sleep until a child changes, a tick has passed, or we are told to end everything: then note it. */
 static void wait_a_tick(const sigset_t *awaited, long milliseconds)
 {
     struct timespec tick = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 };
-    int number = sigtimedwait(awaited, NULL, &tick);
-    if (number == SIGUSR1)
-        run.ending = KILLED;
-    else if (number != -1 && number != SIGCHLD)
-        run.ending = INTERRUPTED;
+    siginfo_t signal_info;
+    int number = sigtimedwait(awaited, &signal_info, &tick);
+    if (number != -1 && number != SIGCHLD && !is_below(signal_info.si_pid))
+        run.ending = number == SIGUSR1 ? KILLED : INTERRUPTED;
 }
 
 static long cpu_ms(void)
@@ -209,8 +262,8 @@ static void watch_until_end(const sigset_t *awaited)
         if (program_has_ended()) {
             look();                     /* who is left, before reaping hides it */
             run.ending = ENDED;
-        } else if (run.tree.below_count > MAX_PROCESSES) {
-            run.ending = TOO_MANY;
+        } else if (is_beyond_limit()) {
+            break;
         } else if (now_ms() - run.started_ms > run.options.deadline_ms) {
             run.ending = HUNG;
         } else {
@@ -222,7 +275,8 @@ static void watch_until_end(const sigset_t *awaited)
 
 static void let_orphans_go(const sigset_t *awaited)
 {
-    while (reap(A_FEW, true) && run.ending == ENDED && now_ms() - run.ended_ms <= run.options.grace_ms) {
+    while (reap(A_FEW, true) && run.ending == ENDED && !is_beyond_limit()
+           && now_ms() - run.ended_ms <= run.options.grace_ms) {
         look();
         wait_a_tick(awaited, TICK_MS / 2);
     }
@@ -249,8 +303,9 @@ static void report_ending(void)
     case ENDED: report_living("leftover process", false); break;
     case HUNG: report_living("hung", true); break;
     case TOO_MANY: fprintf(run.findings, "too many processes %zu\n", run.tree.below_count); break;
+    case TOO_MUCH_MEMORY: fprintf(run.findings, "too much memory %ld MB\n", memory_mb()); break;
     case INTERRUPTED: fputs("interrupted\n", run.findings); break;
-    case KILLED: case RUNNING: break;
+    case KILLED: case RUNNING: case UNSUPERVISED: break;
     }
 }
 
@@ -277,6 +332,9 @@ static void report_leftovers(void)
 {
     zombies_finish(run.findings);
     proc_tree_read(&run.tree, run.self, 0);
+    sysv_report(run.findings, &run.tree);
+    if (run.ending != KILLED)
+        sysv_remove_reported();
     if (run.options.run_dir == NULL)
         return;
     pipes_report(run.findings, run.options.run_dir, run.ending == KILLED);
@@ -294,12 +352,16 @@ static int write_report(void)
         die("allocate memory");
     if (run.ending == HUNG)
         fputs("ended hang\n", report);
+    else if (run.ending == UNSUPERVISED)
+        fputs("ended unsupervised\n", report);
     else
         fprintf(report, "ended %s %d\n", exited ? "status" : "signal", run.program_end.si_status);
     fputs(run.findings_text, report);
     fclose(report);
     write_in_out_dir(run.options.out_dir, "report", text);
-    return run.ending == HUNG ? EXIT_HANG : run.program_end.si_status + (exited ? 0 : 128);
+    return run.ending == HUNG ? EXIT_HANG
+        : run.ending == UNSUPERVISED ? EXIT_OWN_FAILURE
+        : run.program_end.si_status + (exited ? 0 : 128);
 }
 
 static void hold_segments(void)
@@ -315,19 +377,17 @@ static void hold_until_told(const sigset_t *awaited)
         number = sigwaitinfo(awaited, NULL);
     while (number == SIGCHLD || number == SIGUSR1);
     segments_remove_held();
+    sysv_remove_reported();
 }
 
-int main(int argc, char **argv)
+static int supervise(const sigset_t *awaited)
 {
-    sigset_t awaited;
-    run.options = parse_options(argc, argv);
-    become_supervisor(&awaited);
-    segments_remember();
     run.started_ms = now_ms();
     run.program = launch(&run.options);
-    watch_until_end(&awaited);
+    sysv_note_process(run.program);
+    watch_until_end(awaited);
     if (run.ending == ENDED)
-        let_orphans_go(&awaited);
+        let_orphans_go(awaited);
     else if (run.ending == KILLED)
         hold_segments();
     report_ending();
@@ -335,6 +395,49 @@ int main(int argc, char **argv)
     report_leftovers();
     int status = write_report();
     if (run.ending == KILLED)
-        hold_until_told(&awaited);
+        hold_until_told(awaited);
     return status;
+}
+
+/* In place of a supervisor that was killed, or stopped and so as good as dead. */
+static int take_over(pid_t supervisor)
+{
+    run.ending = UNSUPERVISED;
+    kill(supervisor, SIGKILL);
+    if (proc_tree_read(&run.tree, run.self, 0) == 0)
+        look_at_segments();
+    end_everything();
+    report_leftovers();
+    return write_report();
+}
+
+static int keep(pid_t supervisor, const sigset_t *awaited)
+{
+    int status;
+    while (waitpid(supervisor, &status, WNOHANG | WUNTRACED) == 0) {
+        int number = sigwaitinfo(awaited, NULL);
+        if (number != -1 && number != SIGCHLD)
+            kill(supervisor, number);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : take_over(supervisor);
+}
+
+int main(int argc, char **argv)
+{
+    sigset_t awaited;
+    pid_t parent = getppid();
+    run.options = parse_options(argc, argv);
+    close_inherited();
+    block_signals(&awaited);
+    open_findings();
+    become_reaper(parent);
+    segments_remember();
+    sysv_remember();
+    pid_t keeper = getpid(), supervisor = fork();
+    if (supervisor == -1)
+        die("fork");
+    if (supervisor != 0)
+        return keep(supervisor, &awaited);
+    become_reaper(keeper);
+    return supervise(&awaited);
 }
