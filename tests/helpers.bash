@@ -131,22 +131,34 @@ expect_no_gap() {
 
 # A supervisor told to end ends all that is below it first. Each is our child, so no pid is a stranger's.
 teardown() {
-    local name
+    local name result=0
     for name in "${STARTS[@]}"; do
         supervisor_is_done "$name" || kill -TERM "${SUPERVISORS[$name]}" 2>/dev/null || true
         wait "${SUPERVISORS[$name]}" 2>/dev/null || true
     done
     exec {NEVER}>&-
-    expect_no_gap || return 1
-    expect_no_sanitizer_report
+    { expect_no_gap && expect_supervised && expect_no_sanitizer_report; } || result=1
+    empty_big_files
+    return $result
 }
+
+# bats keeps the directories of all tests until the last has ended. A file of several names may be somebody else's.
+empty_big_files() {
+    find "$BATS_TEST_TMPDIR" -xdev -type f -size +1M -links 1 -exec truncate -s 0 {} + 2>/dev/null || true
+}
+
+expect_supervised() {
+    ! grep -qsx 'ended unsupervised' "$BATS_TEST_TMPDIR"/*/report ||
+        fail "the program leaves its supervisor alone" "the supervisor was killed or stopped"
+}
+
+SANITIZER='runtime error:|ERROR: (Address|Leak|UndefinedBehavior)Sanitizer'
 
 # Of a program built with SAN=1, whatever the test was about.
 expect_no_sanitizer_report() {
     local reports
-    reports=$(grep -hE -m 3 'runtime error:|ERROR: (Address|Leak|UndefinedBehavior)Sanitizer' \
-        "$BATS_TEST_TMPDIR"/*/stderr 2>/dev/null) || return 0
-    because "the sanitizer's whole report is below: its first line says what, the line that begins #0 says where"
+    reports=$(grep -ahE -m 3 "$SANITIZER" "$BATS_TEST_TMPDIR"/*/stderr 2>/dev/null) || return 0
+    because "the sanitizer's report is below: its first line says what, the line that begins #0 says where"
     fail "no word from a sanitizer" "$reports"
 }
 
@@ -299,10 +311,64 @@ kill_everything() {
 
 because() { BECAUSE=$*; }
 
+# Not more than a screen, even if it is one line, and nothing that a terminal would obey.
 show() {
     local title=$1 lines
-    lines=$(tail -n 15 "$2" 2>/dev/null) || true
+    lines=$(tail -c 4000 "$2" 2>/dev/null | tail -n 15 | tr -d '\000-\010\013-\037\177') || true
     [[ -z $lines ]] || printf '%s\n%s\n' "--- $title" "$lines"
+}
+
+# The beginning of it: the end is the sanitizer's own memory.
+show_sanitizer_report() {
+    local lines
+    lines=$(grep -a -m 1 -A 8 -E "$SANITIZER" "$2" 2>/dev/null) || return 0
+    printf '%s\n%s\n' "--- $1" "$lines"
+}
+
+# What kind of failure it was, apart from a wrong answer. Nothing for a healthy start, or one that the test still runs.
+kind_of_ending() {
+    local dir=$BATS_TEST_TMPDIR/$1 said how number
+    [[ -e $dir/report && ! -e $dir/killed ]] || return 0
+    read -r _ how number <"$dir/report"
+    said=$(last_words "$dir/stderr")
+    [[ -n $said ]] || said=$(finding_in_words '^too (many processes|much memory).*/too \1' "$dir/report")
+    [[ -n $said ]] || grep -q '^interrupted' "$dir/report" || said=$(ending_in_words "$dir" "$how" "$number")
+    [[ -n $said ]] || said=$(finding_in_words '^leftover (process|pipe|segment) (.*)/left a \1 behind: \2' "$dir/report")
+    [[ -z $said ]] || echo "$said"
+}
+
+# Of a sanitizer, or of a gap.
+last_words() {
+    sed -nE -e 's/^SUMMARY: (.*Sanitizer: .*)/\1/p' -e '/ runtime error: /p' -e '/: TODO [0-9.]+ is still to write$/p' "$1" |
+        head -n 1
+}
+
+finding_in_words() { sed -nE "s/$1/p" "$2" | head -n 1; }
+
+# ending_in_words DIRECTORY HOW NUMBER: as the report's first line has them
+ending_in_words() {
+    case $2 in
+    hang) wrote_without_end "$1" || echo "hung: still running at its deadline" ;;
+    unsupervised) echo "killed or stopped the supervisor, its parent here: see getppid(2)" ;;
+    signal) signal_in_words "$3" ;;
+    status) [[ $3 == 0 ]] || echo "ended with status $3" ;;
+    esac
+}
+
+# As much as the supervisor lets it write in one file, or more.
+wrote_without_end() {
+    [[ -n $(find "$1" -maxdepth 1 -type f -size +16777215c) ]] && echo "wrote without end"
+}
+
+signal_in_words() {
+    local name step=${LAB_DIR##*/}
+    name=$(kill -l "$1")
+    case $name in
+    SEGV | BUS | FPE | ILL | ABRT) echo "crashed, signal $1 ($name); make check-${step%%_*} SAN=1 says where" ;;
+    XFSZ) echo "wrote without end" ;;
+    SYS) echo "signalled pid -1, which is everybody: a pid that was never set, or that a failed fork returned" ;;
+    *) echo "ended by signal $1 ($name)" ;;
+    esac
 }
 
 # On standard error, because a word that fails may stand in $(...).
@@ -312,10 +378,14 @@ fail() {
 }
 
 explain() {
-    printf 'CLAIM     %s\nEXPECTED  %s\nSEEN      %s\n' "$BATS_TEST_DESCRIPTION" "$1" "$2"
-    [[ -z $BECAUSE ]] || printf 'THINK OF  %s\n' "$BECAUSE"
     local name
+    printf 'CLAIM     %s\nEXPECTED  %s\nSEEN      %s\n' "$BATS_TEST_DESCRIPTION" "$1" "${2:0:3000}"
     for name in "${STARTS[@]}"; do
+        kind_of_ending "$name" | sed "s/^/ENDING    $name: /"
+    done
+    [[ -z $BECAUSE ]] || printf 'THINK OF  %s\n' "$BECAUSE"
+    for name in "${STARTS[@]}"; do
+        show_sanitizer_report "$name start: the sanitizer" "$BATS_TEST_TMPDIR/$name/stderr"
         show "$name start: last lines of its journal" "$BATS_TEST_TMPDIR/$name/stdout"
         show "$name start: last lines of standard error" "$BATS_TEST_TMPDIR/$name/stderr"
         show "$name start: the supervisor's findings" "$BATS_TEST_TMPDIR/$name/report"

@@ -16,10 +16,13 @@ exit_code_of_supervisor() {
     expect_equal "the supervisor's exit code" "$1" "$code"
 }
 
+expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OUT##*/}")"; }
+
 @test "an exit status is reported and passed on" {
     start rude status 7
     exit_code_of_supervisor 7
     expect_status 7
+    expect_ending 'ended with status 7'
     expect_nothing_left
 }
 
@@ -27,6 +30,7 @@ exit_code_of_supervisor() {
     start rude crash
     exit_code_of_supervisor 139
     expect_report '^ended signal 11$'
+    expect_ending 'crashed, signal 11 (SEGV); make check-tests SAN=1 says where'
 }
 
 @test "a program that cannot be run is reported" {
@@ -81,6 +85,7 @@ exit_code_of_supervisor() {
     run_to_end rude child 100000
     expect_report '^orphan [0-9]+ alive after$'
     expect_report '^leftover process [0-9]+ .*rude child 100000$'
+    expect_that "the kind of ending tells it" grep -q '^left a process behind: .*rude child 100000$' <(kind_of_ending first)
     expect_that "the child has been killed" is_gone "$(sed -n 's/^leftover process \([0-9]*\).*/\1/p' "$OUT/report")"
 }
 
@@ -119,19 +124,88 @@ exit_code_of_supervisor() {
     run_to_end rude busy
     expect_report '^ended hang$'
     expect_report '^hung [0-9]+ R '
+    expect_ending 'hung: still running at its deadline'
 }
 
 @test "output without end is cut off" {
     run_to_end rude babble
     expect_report '^ended signal 25$'
-    expect_between "bytes written" 1 $((64 << 20)) "$(wc -c <"$OUT/stdout")"
-    rm "$OUT/stdout"
+    expect_between "bytes written" 1 $((16 << 20)) "$(wc -c <"$OUT/stdout")"
+    expect_ending 'wrote without end'
+    expect_between "characters of a failure report" 1 20000 "$(explain expected seen | wc -c)"
+}
+
+@test "output without end is ended at the deadline if its limit is ignored, and does not stay on the disk" {
+    supervise_with -t 500
+    run_to_end rude babble-on
+    expect_report '^ended hang$'
+    expect_ending 'wrote without end'
+    expect_equal "bytes written" $((16 << 20)) "$(wc -c <"$OUT/stdout")"
+    teardown
+    expect_equal "bytes kept" 0 "$(wc -c <"$OUT/stdout")"
+}
+
+@test "memory without end is ended" {
+    run_to_end rude eat
+    expect_report '^too much memory [0-9]+ MB$'
+    expect_ending 'too much memory'
+    expect_equal "what is below the supervisor" "" "$(all_below)"
 }
 
 @test "forking without end, in sessions of its own, is ended" {
     run_to_end rude breed
     expect_report '^too many processes [0-9]+$'
+    expect_ending 'too many processes'
     expect_equal "what is below the supervisor" "" "$(all_below)"
+}
+
+@test "forking without end is ended when the program itself has ended, too" {
+    supervise_with -g 6000
+    run_to_end rude orphans
+    expect_report '^ended status 0$'
+    expect_report '^too many processes [0-9]+$'
+}
+
+@test "when a program kills or stops its supervisor all ends, and the words notice at once" {
+    local number pids said before_s
+    for number in 9 19; do
+        before_s=$SECONDS
+        start rude parent "$number"
+        await '^deaf$'
+        pids=$(all_below | cut -d' ' -f1)
+        expect_equal "processes" 2 "$(wc -l <<<"$pids")"
+        said=$(await 'no such line' 2>&1) && fail "await fails" "it did not"
+        expect_between "seconds it took" 0 4 $((SECONDS - before_s))
+        expect_that "it says why" grep -q 'ENDING .*: killed or stopped the supervisor' <<<"$said"
+        for pid in $pids; do
+            expect_that "process $pid has ended" is_gone "$pid"
+        done
+        ! expect_supervised 2>/dev/null || fail "the test fails" "it does not"
+        echo 'ended signal 9' >"$OUT/report"
+    done
+}
+
+@test "a program that kills its supervisor leaves no segment either" {
+    start bash -c '"$1/rude" segment /rude-$2 & sleep 0.1; kill -KILL $PPID; wait' - "$TESTS_DIR" $$
+    await_end
+    expect_report '^ended unsupervised$'
+    expect_report "^leftover segment /rude-$$\$"
+    echo 'ended signal 9' >"$OUT/report"
+    expect_that "it is removed" test ! -e "/dev/shm/rude-$$"
+}
+
+@test "signals to the supervisor from what is below it tell it nothing" {
+    run_to_end rude answer
+    expect_report '^ended status 0$'
+    expect_report '^gone [0-9]+ [0-9]+$'
+    expect_no_report_of 'interrupted|leftover'
+}
+
+@test "a program that signals everybody is ended, and nobody is signalled" {
+    grep -q '^Seccomp:' /proc/self/status || skip "this kernel has no filters"
+    run_to_end rude everybody
+    expect_report '^ended signal 31$'
+    expect_that "the kind of ending tells it" grep -q '^signalled pid -1' <(kind_of_ending first)
 }
 
 @test "closing every descriptor hides nothing" {
@@ -147,11 +221,39 @@ exit_code_of_supervisor() {
     expect_that "it is removed" test ! -e "$OSPS_DIR/dwtube1"
 }
 
-@test "a segment left is reported and removed" {
-    local name=/osps-rude-$$
-    run_to_end rude segment "$name"
-    expect_report "^leftover segment $name\$"
-    expect_that "it is removed" test ! -e "/dev/shm$name"
+@test "a segment left is reported and removed, whatever its name" {
+    local name
+    for name in /osps-rude-$$ /rude-$$; do
+        run_to_end rude segment "$name"
+        expect_report "^leftover segment $name\$"
+        expect_that "it is removed" test ! -e "/dev/shm$name"
+    done
+}
+
+@test "a semaphore left is reported and removed" {
+    run_to_end rude semaphore "/rude-$$"
+    expect_report "^leftover segment /sem.rude-$$\$"
+    expect_that "it is removed" test ! -e "/dev/shm/sem.rude-$$"
+}
+
+@test "a new file in /dev/shm that nobody below has mapped is left alone" {
+    start rude sleep 300
+    touch "/dev/shm/rude-$$"
+    await_end
+    expect_nothing_left
+    rm "/dev/shm/rude-$$"
+}
+
+@test "a System V segment left is reported and removed, one of others is left alone" {
+    local foreign
+    start rude sleep 300
+    foreign=$(ipcmk -M 4096 | grep -oE '[0-9]+$')
+    await_end
+    expect_nothing_left
+    run_to_end rude sysv
+    expect_equal "what is left over" "leftover segment sysv $(journal)" "$(grep leftover "$OUT/report")"
+    expect_equal "segments with its number" 0 "$(awk -v id="$(journal)" '$2 == id' /proc/sysvipc/shm | wc -l)"
+    ipcrm -m "$foreign"
 }
 
 @test "a segment that was there before, or that others use, is left alone" {
@@ -220,4 +322,18 @@ exit_code_of_supervisor() {
     for part in "$BATS_TEST_DESCRIPTION" "exit status 3" "ended status 0" "the hint" "the journal" "the errors" "leftover pipe"; do
         expect_that "it shows: $part" grep -qF "$part" <<<"$said"
     done
+}
+
+@test "a gap and a sanitizer's report are told as such; of an end in good order nothing is said" {
+    run_to_end bash -c 'echo start.c:45: TODO 3.2 is still to write >&2; exit 3'
+    expect_ending 'start.c:45: TODO 3.2 is still to write'
+    run_to_end bash -c 'exec >&2; echo "==1==ERROR: AddressSanitizer: SEGV"; echo "    #0 in here"; seq 99
+        echo "SUMMARY: AddressSanitizer: SEGV start.c:45 in here"; exit 1'
+    expect_ending 'AddressSanitizer: SEGV start.c:45 in here'
+    expect_that "it is shown where" grep -q '#0 in here' <<<"$(explain expected seen)"
+    : >"$OUT/stderr"
+    run_to_end rude sleep 0
+    expect_ending ''
+    start rude sleep 5000
+    expect_ending ''
 }
