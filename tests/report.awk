@@ -103,10 +103,10 @@ END {
     if (wrong_count && todo_count) {
         print "  Next: " (first_todo == 0 ? "what was given, and does not work any more: git diff, or make reset-step" step : "mend TODO " step "." first_todo ", " about[first_todo])
         print "  This test alone:  make check-step" step (directory ~ /^(\.\/)?solutions\// ? " SOLUTION=1" : directory ~ /\// ? " DIR=" directory : "") " ONLY=" first_id
-        if (first_todo > 0) print "  A hint:           make hint-step" step
+        if (first_todo > 0 && directory !~ /\//) print "  A hint:           make hint-step" step
     } else if (next_gap != "" && todo_count) {
-        print "  Next: write TODO " step "." next_gap " in " gap[next_gap] ". See " directory "/README.md, section TODO " step "." next_gap "."
-        print "  A hint:           make hint-step" step
+        print "  Next: write TODO " step "." next_gap " in " gap[next_gap] (directory ~ /\// ? "" : ". See " directory "/README.md, section TODO " step "." next_gap ".")
+        if (directory !~ /\//) print "  A hint:           make hint-step" step
     }
     # For `make hint-stepN` and `make progress`.
     print step, done + 0, todo_count + 0 > state
