@@ -155,6 +155,12 @@ void segments_watch(const struct proc_tree *tree, long long now_ms)
     if (note_new_segments(UNKNOWN) == 0 && now_ms < next_look_ms)
         return;
     next_look_ms = now_ms + LOOK_EVERY_MS;
+    segments_look(tree);
+}
+
+void segments_look(const struct proc_tree *tree)
+{
+    note_new_segments(UNKNOWN);
     look_who_maps(tree, true);
     if (!any_may_be_ours())
         return;
@@ -187,7 +193,7 @@ static bool is_left_over(const struct segment *segment, const struct proc_tree *
 
 void segments_hold(const struct proc_tree *tree)
 {
-    segments_watch(tree, LLONG_MAX - LOOK_EVERY_MS);
+    segments_look(tree);
     for (size_t i = 0; i < segment_count; i++) {
         int fd = segments[i].owner != OURS ? -1 : open(segments[i].path, O_RDONLY | O_CLOEXEC);
         if (fd == -1)

@@ -15,6 +15,9 @@ void segments_remember(void);
 /* Now and then: notice new segments and whose they are. Cheap when there is nothing new. */
 void segments_watch(const struct proc_tree *tree, long long now_ms);
 
+/* At once. */
+void segments_look(const struct proc_tree *tree);
+
 /* Before everything is killed: have what is ours mapped ourselves, so that to the supervisors of other runs it
  * is in use, and foreign. Later: remove what the next start of the program under test has not. */
 void segments_hold(const struct proc_tree *tree);

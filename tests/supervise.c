@@ -317,6 +317,8 @@ static void end_everything(void)
     sigemptyset(&child_only);
     sigaddset(&child_only, SIGCHLD);
     long long give_up_ms = now_ms() + 10000;    /* a process in an uninterruptible wait */
+    if (run.ending != ENDED && proc_tree_read(&run.tree, run.self, SIGSTOP) != -1)
+        segments_look(&run.tree);               /* the last chance to see whose they are */
     while (reap(INT_MAX, false)) {
         if (now_ms() > give_up_ms) {
             report_living("cannot end", true);
