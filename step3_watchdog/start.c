@@ -39,8 +39,9 @@ pid_t start_secondary(struct lab *lab, int number, pid_t group, void (*shed)(voi
     sigset_t before;
 
     // TODO 3.2: make a new pair of pipes and open the secondary's side of it; if that fails, so do
-    // you. Fork, and hold signals back while you do (signals_hold(), signals_let_go(), and die() if
-    // they fail). The child becomes the secondary. The parent closes the secondary's ends of the
-    // pipes, also if there is no child, and returns the pid, or -1 with fork's errno.
+    // you. Only then hold signals back, fork, and in the parent let them go again (signals_hold(),
+    // signals_let_go(); die() if they fail): the child is to let them go later, by itself. The child
+    // becomes the secondary. The parent closes the secondary's ends of the pipes, also if there is
+    // no child, and returns the pid, or -1 with fork's errno.
     todo("3.2", lab, number, group, &channel, &before, become_secondary, shed);
 }

@@ -91,7 +91,8 @@ static bool read_principal(void)
 static bool claim(struct conn *conn, const char *token)
 {
     // TODO 4.4: look for a request in expected[] that is there (its number is not 0) and has this
-    // token. Move it to conn->request, so that the token opens nothing a second time.
+    // token. Move it to conn->request, so that its place is free (number 0) and the token opens
+    // nothing a second time. Return true if there was one.
     todo("4.4", conn, token, expected);
 }
 

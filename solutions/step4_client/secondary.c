@@ -90,7 +90,8 @@ static bool read_principal(void)
 static bool claim(struct conn *conn, const char *token)
 {
     // TODO 4.4: look for a request in expected[] that is there (its number is not 0) and has this
-    // token. Move it to conn->request, so that the token opens nothing a second time.
+    // token. Move it to conn->request, so that its place is free (number 0) and the token opens
+    // nothing a second time. Return true if there was one.
     // SOLUTION
     for (int i = 0; i < MAX_EXPECTED; i++)
         if (expected[i].number != 0 && strcmp(expected[i].token, token) == 0) {
