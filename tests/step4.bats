@@ -361,6 +361,17 @@ load step4
     talk "connect $ADDRESS 2223" "send $TOKEN hello\\n" 'expect ^debut'
 }
 
+@test "4.4.4 a token that has been shown opens no second connection" {
+    because "who finds the token in the list takes it out, before anything else can happen"
+    WORK_MS=2000
+    start_lab
+    request_place principal
+    dial first "$PLACE"
+    say first "$TOKEN hello\\n"
+    hear first '^debuttraitement$'
+    talk "connect $ADDRESS $PLACE" "send $TOKEN me too\\n" 'expect ^errtraitement'
+}
+
 @test "4.5.11 a token opens one connection, once: not during the work, not after it" {
     because "who finds the token in the list takes it out, before anything else can happen"
     WORK_MS=400
