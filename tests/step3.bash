@@ -33,6 +33,7 @@ INTERVAL_MS=50
 #   expect_history                  `restarted X was Y`: Y is always who was there before; pongs without a gap
 #   ms_of 'REGEX'                   when the first line like that was written
 #   last_ms_of 'REGEX'              when the last one was
+#   has_pending PID NUMBER          the signal with that number has been sent to that process, which has not taken it yet
 #   longest_silence_ms ROLE         the longest time between two of its pongs
 
 A_BUSY_MACHINE_MS=400   # what everything may take longer on a machine that has more to do
@@ -189,6 +190,8 @@ expect_history() {
 
 ms_of() { since_mark | grep -m 1 -E "$1" | awk '{ printf "%d", $1 * 1000 }'; }
 last_ms_of() { grep -E "$1" "$OUT/stdout" | tail -n 1 | awk '{ printf "%d", $1 * 1000 }'; }
+
+has_pending() { (((16#$(sed -n 's/^ShdPnd:\t//p' "/proc/$1/status") >> ($2 - 1)) & 1)); }
 
 longest_silence_ms() {
     since_mark | awk -v role="^$1\\\\[" '

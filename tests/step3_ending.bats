@@ -94,11 +94,14 @@ ends_in_time_with_stuck() {
 ends_secondaries_first() {
     because "a principal that ends while a secondary works leaves it alone with half a line: who waits for whom? waitpid(2)"
     PERIOD_MS=8000 TIMEOUT_MS=600
+    local end_ms
     start_lab
     remember
     get_stuck secondary2
     send TERM "$(program_pid)"
+    end_ms=$(($(now_ms) + DEFAULT_MS))
     while is_running "$(was secondary2)"; do
+        (($(now_ms) < end_ms)) || fail "secondary2 ends, or is killed" "it still runs after $DEFAULT_MS ms"
         ! is_gone "$(was principal)" || is_gone "$(was secondary2)" || fail "secondary2 ends before the principal" "it still runs"
         nap
     done
@@ -311,6 +314,22 @@ pipe_in_the_way() {
     eventually 5000 test -p "$OSPS_DIR/wdtube$N" || fail "a pipe wdtube$N in the run directory" "none"
     exec {reader}<&-
     expect_bounded_end 600
+}
+
+@test "3.9.33 a full standard output that nobody reads: SIGTERM still ends it, and leaves nothing" {
+    because "a write(2) to a pipe that is full waits for its reader, for ever perhaps: ask poll(2) before, and drop a line. pipe(7)"
+    local reader
+    mkfifo "$BATS_TEST_TMPDIR/journal"
+    exec {reader}<>"$BATS_TEST_TMPDIR/journal"
+    start bash -c 'exec "$@" >"$0"' "$BATS_TEST_TMPDIR/journal" "$LAB_DIR/watchdog" $(lab_options)
+    eventually 5000 test -p "$OSPS_DIR/wdtube$N" || fail "a pipe wdtube$N in the run directory" "none"
+    dd if=/dev/zero of="$BATS_TEST_TMPDIR/journal" bs=4096 oflag=nonblock conv=notrunc 2>/dev/null || true  # until it is full
+    let_pass $((2 * PERIOD_MS))
+    kill -s TERM "$(program_pid)"
+    await_end
+    expect_ended
+    expect_nothing_survives
+    exec {reader}<&-
 }
 
 @test "3.9.32 what a larger lab left when it was killed is cleaned up by a smaller one" {
