@@ -165,7 +165,7 @@ replaces_all() {
 }
 
 replaces_a_dead_principal() {
-    because "the secondaries of a dead principal are orphans that nobody waits for: who tells them to go? getppid(2), pipe(7)"
+    because "the secondaries of a dead principal are orphans: who tells them to go? And its SIGCHLD comes at once, not when you probe. pipe(7), signal(7)"
     PERIOD_MS=20000     # who waits for it is too late
     replaces_all send KILL principal
     expect_line "^$STAMP watchdog\\[[0-9]+\\] died principal\\[$(was principal)\\] signal 9\$"
