@@ -2,7 +2,7 @@
  * principal.c - step 2 in the plain way: one thread, calls that block, handlers that only set flags.
  *
  * What is different about it:
- * - No shared memory at all: the pipes are enough.
+ * - No shared memory at all: the pipes are enough. The secondary writes no line but its pongs.
  * - Both sides open the pipes after the fork, with open(2) that blocks, in the same order; they read with read(2)
  *   that blocks, one byte at a time.
  * - A timer (timer_create(2)) ticks ten times a second. Its SIGALRM ends every call that blocks (EINTR), and so
@@ -169,7 +169,7 @@ static int be_secondary(void)
 {
     char line[LINE_SIZE];
     role = "secondary1";
-    if (!catch_signals(true) || !start_ticking() || !journal("start"))
+    if (!catch_signals(true) || !start_ticking())
         return 1;
     int in = open_end(to_secondary, O_RDONLY);
     int out = in == -1 ? -1 : open_end(to_principal, O_WRONLY);

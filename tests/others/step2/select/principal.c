@@ -35,7 +35,7 @@ static int dir_fd;
 static long exchanges = 10;
 static bool quiet;
 static long long zero_us;
-static pid_t child;             /* 0 in the secondary */
+static pid_t child, parent;     /* each is 0 in the other process */
 static int in, out;             /* our ends of the pipes */
 static volatile sig_atomic_t stop_number;
 
@@ -117,7 +117,7 @@ static bool tell(const char *format, ...)
         length = snprintf(line, sizeof line, "%lld.%06lld %s[%ld] %s\n", us / 1000000, us % 1000000, who,
                           (long)getpid(), event);
     while (look_around(-1, STDOUT_FILENO, SLICE_NS) != WRITABLE)
-        if (stop_number != 0 && !journal_flows())
+        if ((stop_number != 0 || (parent != 0 && getppid() != parent)) && !journal_flows())
             return false;
     ssize_t written = length < 0 ? -1 : write(STDOUT_FILENO, line, (size_t)length);
     return (length > 0 && written == length)
@@ -240,6 +240,7 @@ static bool work(void)
     for (int i = 0; i < PIPES && well; i++)
         well = ((readers[i] = open_end(i, O_RDONLY)) != -1 && (writers[i] = open_end(i, O_WRONLY)) != -1)
             || failed(pipe_names[i], strerror(errno));
+    pid_t self = getpid();
     if (well && ((child = fork()) == -1))
         well = failed("fork", strerror(errno));
     if (well) {
@@ -247,6 +248,7 @@ static bool work(void)
         in = readers[mine];
         out = writers[other];
         well = close(writers[mine]) == 0 && close(readers[other]) == 0;
+        parent = child == 0 ? self : 0;
         if (child == 0)
             exit(well ? be_secondary() : 1);
         well = be_principal() && well;
@@ -296,7 +298,9 @@ static bool check_descriptors(void)
 
 static int usage(FILE *to, int status)
 {
-    return fprintf(to, "usage: principal [-h] [-q] [-d DIR] [-n EXCHANGES]\n") < 0 || fflush(to) == EOF ? 1 : status;
+    const char *fault = status == 0 ? "" : "principal: the options are wrong, or the number is\n";
+    int printed = fprintf(to, "%susage: principal [-h] [-q] [-d DIR] [-n EXCHANGES]\n", fault);
+    return printed < 0 || fflush(to) == EOF ? 1 : status;
 }
 
 int main(int argc, char **argv)

@@ -46,7 +46,8 @@ static int in = -1, out = -1;           /* the player's; read by others only aft
 /* What the threads tell each other. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
-static int player_is_done, played_well, child_gone;
+static int player_is_done, played_well;
+static int child_gone, child_status;    /* while it is not gone, its pid is its own */
 static int stopped_by;                  /* a signal */
 
 static bool report(const char *what, const char *why)
@@ -212,14 +213,26 @@ static void *take_signals(void *unused)
     return unused;
 }
 
-/* It stays a zombie: until the main thread reaps it, the pid is its own. */
+/* Waits without the mutex, reaps with it. */
 static void *wait_for_child(void *unused)
 {
     siginfo_t info;
     while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == -1)
         CHECK(errno == EINTR ? 0 : errno);
-    tell(&child_gone, true);
+    CHECK(pthread_mutex_lock(&mutex));
+    CHECK(waitpid(child, &child_status, 0) == child ? 0 : errno);
+    child_gone = true;
+    CHECK(pthread_cond_broadcast(&changed));
+    CHECK(pthread_mutex_unlock(&mutex));
     return unused;
+}
+
+static void send_signal(int number)
+{
+    CHECK(pthread_mutex_lock(&mutex));
+    if (!child_gone && kill(child, number) == -1)
+        report("send a signal to the secondary", strerror(errno));
+    CHECK(pthread_mutex_unlock(&mutex));
 }
 
 /* Until the player is done, or cannot go on. Looks, not time, are counted: a stopped process (Ctrl-Z) does not look. */
@@ -255,19 +268,22 @@ static bool watch_player(void)
 static bool principal(void)
 {
     pthread_t waiter;
-    int status;
     int error = pthread_create(&waiter, NULL, wait_for_child, NULL);
     bool well = error == 0 ? watch_player() : report("start a thread", strerror(error));
-    bool told = in != -1 ? write(out, "stop\n", 5) == 5 || errno == EPIPE : kill(child, SIGTERM) == 0;
-    bool obeys = error == 0 && told && wait_until(is_child_gone, LEAVE_MS);
+    if (in == -1)
+        send_signal(SIGTERM);
+    else if (write(out, "stop\n", 5) != 5 && errno != EPIPE)
+        well = report("say stop", strerror(errno));
+    bool obeys = error == 0 && wait_until(is_child_gone, LEAVE_MS);
     if (!obeys) {
         report("wait for the secondary", "it does not end, so it is killed");
-        CHECK(kill(child, SIGKILL));
+        send_signal(SIGKILL);
     }
     if (error == 0)
         CHECK(pthread_join(waiter, NULL));
-    if (waitpid(child, &status, 0) == -1)
-        return report("wait for the secondary", strerror(errno));
+    else
+        wait_for_child(NULL);
+    int status = child_status;
     return journal("reaped secondary1[%ld] %s %d", (long)child, WIFSIGNALED(status) ? "signal" : "status",
                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)) && obeys && well && status == 0;
 }
@@ -346,6 +362,7 @@ static int work(void)
 
 static int show_usage(FILE *output, int status)
 {
+    fputs(status == 2 ? "principal: read the options: one is unknown or out of range\n" : "", output);
     fputs("Usage: principal [-hq] [-n EXCHANGES] [-d DIR]\n  EXCHANGES from 0 to 999999999\n", output);
     return fflush(output) == EOF ? EXIT_FAILURE : status;
 }
