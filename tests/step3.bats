@@ -239,6 +239,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     send STOP secondary2
     await_new ' frozen secondary2\[' $((PERIOD_MS + TIMEOUT_MS + JUST_AFTER_MS))
     await_replaced secondary2
+    expect_kept principal secondary1 secondary3
 }
 
 @test "3.4.4 a server that answers late, but within the timeout, is left alone" {

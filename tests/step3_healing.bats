@@ -47,6 +47,7 @@ kills_the_frozen() {
     remember
     send STOP "$1"
     await_new "^$STAMP watchdog\\[[0-9]+\\] frozen $1\\[$(was "$1")\\]\$" "$HEAL_MS"
+    [[ $1 == principal ]] || expect_no_line ' frozen principal'
     await_gone "$(was "$1")" "$JUST_AFTER_MS"
 }
 
@@ -73,6 +74,7 @@ replaces_a_frozen_secondary() {
     expect_line "^$STAMP watchdog\\[[0-9]+\\] frozen secondary2\\[$(was secondary2)\\]\$"
     await " killed secondary2\\[$(was secondary2)\\]\$"
     expect_line " restarted secondary2\\[[0-9]+\\] was $(was secondary2)\$"
+    expect_kept principal secondary1 secondary3
     expect_between "milliseconds from its last pong to its replacement" "$TIMEOUT_MS" \
         $((INTERVAL_MS + PERIOD_MS + TIMEOUT_MS + A_BUSY_MACHINE_MS)) \
         $(($(ms_of ' restarted secondary2\[') - $(last_ms_of "secondary2\\[$(was secondary2)\\] pong")))
@@ -127,6 +129,7 @@ replaces_a_stuck_server() {
     get_stuck "$1"
     await_new " frozen $1\\[$(was "$1")\\]" "$HEAL_MS"
     await_replaced "$1"
+    [[ $1 == principal ]] || expect_kept principal secondary1 secondary3
     await_playing $(secondaries)
     expect_whole
     stop_lab
