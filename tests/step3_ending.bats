@@ -118,9 +118,10 @@ ends_secondaries_first() {
     PERIOD_MS=8000 TIMEOUT_MS=600
     start_lab
     get_stuck secondary2
-    send TERM "$(program_pid)"
-    send TERM "$(program_pid)"
-    send INT "$(program_pid)"
+    local watchdog
+    watchdog=$(program_pid)
+    send TERM "$watchdog"
+    kill -s TERM "$watchdog" && kill -s INT "$watchdog"     # at once: soon it will have ended
     await_end
     expect_status 0
     expect_nothing_survives
