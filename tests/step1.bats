@@ -212,7 +212,7 @@ has_segment() { [[ -n $(segments_of "$1") ]]; }
 
 @test "1.5.9 a second start says who holds the run directory, exits 1, and disturbs nothing" {
     because "a file that exists proves nothing, its maker may be dead; a lock goes with its process: fcntl(2), F_GETLK"
-    start principal -n 60 -i 20
+    start principal -n 150 -i 20
     await_event secondary1 read
     local holder
     holder=$(program_pid)
@@ -221,7 +221,7 @@ has_segment() { [[ -n $(segments_of "$1") ]]; }
     expect_stderr "(^|[^0-9])$holder([^0-9]|\$)"
     look_at first
     await_end
-    expect_equal "numbers the first one wrote" 60 "$(count_of principal write)"
+    expect_equal "numbers the first one wrote" 150 "$(count_of principal write)"
     expect_status 0
     expect_nothing_left
 }

@@ -67,7 +67,10 @@ stop_lab() {
 
 expect_nothing_survives() {
     ! stands_at_later_todo || return 0
-    sed -i '/^orphan .* zombie after$/d' "$OUT/report"
+    # A process that is about to end has closed its descriptors some time before it is a zombie.
+    awk 'NR == FNR { if ($1 == "gone" && $3 <= 100) gone[$2] = 1; next }
+         !($1 == "orphan" && $4 == "after" && ($3 == "zombie" || gone[$2]))' "$OUT/report" "$OUT/report" >"$OUT/report.left"
+    mv "$OUT/report.left" "$OUT/report"
     expect_nothing_left
 }
 

@@ -61,8 +61,8 @@ expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OU
 }
 
 @test "a zombie that lasts is reported, with its parent" {
-    run_to_end rude zombie 700
-    expect_report "^zombie [0-9]+ $(program_pid) [0-9]{3}\$"
+    run_to_end rude zombie 1500
+    expect_report "^zombie [0-9]+ $(program_pid) [0-9]{4}\$"
     expect_report '^orphan [0-9]+ zombie after$'
 }
 
@@ -72,9 +72,9 @@ expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OU
 }
 
 @test "a zombie whose parent is stopped is the fault of nobody" {
-    start rude zombie 300
+    start rude zombie 600
     send STOP "$(program_pid)"
-    let_pass 600
+    let_pass 1600
     send CONT "$(program_pid)"
     await_end
     expect_no_zombie

@@ -6,7 +6,7 @@
  */
 #include "zombies.h"
 
-enum { MAX_ZOMBIES = 512, A_MOMENT_MS = 300 };
+enum { MAX_ZOMBIES = 512, A_MOMENT_MS = 1000 };
 
 struct zombie {
     struct proc proc;
