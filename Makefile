@@ -4,7 +4,8 @@
 SOLUTIONS = $(wildcard solutions/step?_*)
 STEPS     = step1_shm step2_fifo step3_watchdog step4_client
 # Where a check looks: at the student's step, with SOLUTION=1 at the reference, with DIR=... anywhere.
-look_at   = $(or $(DIR),$(if $(SOLUTION),solutions/)$(1))
+# As one word for the shell, whatever is in it.
+look_at   = '$(subst ','\'',$(or $(value DIR),$(if $(SOLUTION),solutions/)$(1)))'
 export ONLY ALL
 
 all: $(STEPS) $(SOLUTIONS) tests

@@ -190,6 +190,51 @@ gap() {
     says 'Hint 2 of 2'
 }
 
+@test "a step anywhere is checked: a directory with odd letters, a pipe called like a source" {
+    local elsewhere="$BATS_TEST_TMPDIR/her step's: 1"
+    copy_lab
+    cp -R step1_shm "$elsewhere"
+    mkfifo "$elsewhere/pipe.c"
+    run afresh timeout 60 make check-step1 "DIR=$elsewhere"
+    says '^step 1: 0 of 5$'
+    says "Next: write TODO 1\\.1 in .*/her step's: 1/segment\\.c:[0-9]+\$"
+}
+
+@test "a Makefile that does not end, or leaves something running, is ended" {
+    copy_lab
+    printf 'x := $(shell sleep 1234.5)\n' >>step1_shm/Makefile
+    run afresh env BUILD_LIMIT_S=1 timeout 60 make check-step1
+    [[ $status != 0 && $status != 124 ]] || fail "a failure" "$status"
+    says 'does not come to an end'
+    ! pgrep -f 'sleep 1234\.5' || fail "nothing left running" "sleep"
+    [[ -z $(ls -d build/run.* 2>/dev/null) ]] || fail "nothing left in build" "$(ls build)"
+}
+
+@test "a gap is a call of todo(), not what a comment or a string says" {
+    copy_lab
+    cat >"$BATS_TEST_TMPDIR/a b.c" <<'END'
+// todo("1.1");
+/* todo("1.2"); /* todo("1.3"); */ todo("1.4", x); /*
+todo("1.5"); */ puts("/* todo(\"1.6\")"); do_todo("1.7"); todo("2.1");
+    if (x) todo("1.10");
+    puts("//"); todo("1.9");
+END
+    run tests/gaps "$BATS_TEST_TMPDIR" 1
+    [[ $output == "1.4 $BATS_TEST_TMPDIR/a b.c:2
+1.9 $BATS_TEST_TMPDIR/a b.c:5
+1.10 $BATS_TEST_TMPDIR/a b.c:4" ]] || fail "the gaps 1.4, 1.9, 1.10" "$output"
+}
+
+@test "to say that one stands at a later gap is no excuse for a wrong end" {
+    copy_lab
+    cp solutions/step1_shm/*.[ch] step1_shm
+    sed -i 's|return status == 0 && .*|fprintf(stderr, "x: TODO 1.9 is still to write\\n"); return 7;|; 1i #include <stdio.h>' step1_shm/principal.c
+    printf '/*\n    todo("9.9");\n*/\nstatic void todo(const char *n) { (void)n; }\nvoid f(void); void f(void) { todo("9.9"); }\n' >>step1_shm/clock.c
+    run afresh make check-step1 ONLY=1.3
+    [[ $status != 0 ]] || fail "a failure" "$output"
+    says 'EXPECTED  exit status 0'
+}
+
 @test "make progress shows all four steps, and what has changed since" {
     copy_lab
     afresh make check-step1 >/dev/null 2>&1 || true

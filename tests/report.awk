@@ -8,7 +8,7 @@ BEGIN {
     while ((getline line < gaps) > 0) {
         split(line, part, " ")
         split(part[1], number, ".")
-        gap[number[2] + 0] = part[2]
+        gap[number[2] + 0] = substr(line, length(part[1]) + 2)
         if (next_gap == "") next_gap = number[2] + 0
     }
     while (step != "" && (getline line < todos) > 0)
@@ -21,6 +21,8 @@ BEGIN {
         }
     about[0] = "what is given: options, run directory"
 }
+
+function quoted(name) { return name ~ /[^A-Za-z0-9_.\/~+-]/ ? "\047" name "\047" : name }
 
 function finish_dots() { if (dots) print ""; dots = 0 }
 function dot(mark) { printf "%s", mark; fflush(); if (++dots == 72) finish_dots() }
@@ -102,7 +104,7 @@ END {
         print "step " step ": " done + 0 " of " todo_count (complete ? ". All is done." : "")
     if (wrong_count && todo_count) {
         print "  Next: " (first_todo == 0 ? "what was given, and does not work any more: git diff, or make reset-step" step : "mend TODO " step "." first_todo ", " about[first_todo])
-        print "  This test alone:  make check-step" step (directory ~ /^(\.\/)?solutions\// ? " SOLUTION=1" : directory ~ /\// ? " DIR=" directory : "") " ONLY=" first_id
+        print "  This test alone:  make check-step" step (directory ~ /^(\.\/)?solutions\// ? " SOLUTION=1" : directory ~ /\// ? " DIR=" quoted(directory) : "") " ONLY=" first_id
         if (first_todo > 0 && directory !~ /\//) print "  A hint:           make hint-step" step
     } else if (next_gap != "" && todo_count) {
         print "  Next: write TODO " step "." next_gap " in " gap[next_gap] (directory ~ /\// ? "" : ". See " directory "/README.md, section TODO " step "." next_gap ".")
