@@ -140,6 +140,22 @@ gap() {
     [[ ! -e step1_shm/superfluous.c ]] || fail "no file that no solution has" "it is still there"
 }
 
+@test "make skeletons loses no file with an odd name, an empty one, or what a link points to" {
+    local file
+    copy_lab
+    for file in '*.c' 'my notes.c' ' clock.c' empty.c; do
+        : >"step2_fifo/$file"
+        run afresh make skeletons
+        [[ $status != 0 ]] || fail "a refusal for $file" "$output"
+        rm "step2_fifo/$file"
+    done
+    echo 'mine' >"$BATS_TEST_TMPDIR/elsewhere.c"
+    ln -sf "$BATS_TEST_TMPDIR/elsewhere.c" step2_fifo/clock.c
+    run afresh make skeletons
+    [[ $status != 0 ]] || fail "a refusal for a link" "$output"
+    [[ $(<"$BATS_TEST_TMPDIR/elsewhere.c") == mine ]] || fail "the file is as it was" "it is not"
+}
+
 # ---- what a student sees
 
 @test "an untouched step scores 0, in less than ten seconds, and says what is next" {
@@ -295,4 +311,18 @@ END
     ends 0
     diff -r step1_shm .fresh/step1_shm || fail "a fresh step" "another one"
     grep -q 'my work' .aside/step1_shm.*/segment.c || fail "the old work in .aside" "it is not"
+}
+
+@test "make reset-step1 again in the same second, or with no step there, loses nothing" {
+    local word
+    unpack_archive
+    for word in one two three; do
+        echo "/* $word */" >step1_shm/mine.c
+        afresh make -s reset-step1
+    done
+    [[ $(cat .aside/step1_shm.*/mine.c | sort | paste -sd' ') == '/* one */ /* three */ /* two */' ]] || fail "all three" "$(ls .aside)"
+    rm -r step1_shm
+    run afresh make reset-step1
+    ends 0
+    diff -r step1_shm .fresh/step1_shm || fail "a fresh step" "another one"
 }
