@@ -6,7 +6,6 @@ STEPS     = step1_shm step2_fifo step3_watchdog step4_client
 # Where a check looks: at the student's step, with SOLUTION=1 at the reference, with DIR=... anywhere.
 # As one word for the shell, whatever is in it.
 look_at   = '$(subst ','\'',$(or $(value DIR),$(if $(SOLUTION),solutions/)$(1)))'
-export ONLY ALL
 
 all: $(STEPS) $(SOLUTIONS) tests
 
@@ -37,7 +36,7 @@ help-instructor:
 
 demo: $(wildcard solutions/step4_client)
 	@test -d solutions || { echo 'The demonstration needs the solutions, which only instructors have.'; exit 1; }
-	@PAUSE=$(PAUSE) sh solutions/demo.sh
+	@sh solutions/demo.sh
 
 check-step1:
 	@tests/run $(call look_at,step1_shm) tests/step1.bats
