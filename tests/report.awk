@@ -51,7 +51,7 @@ function dot(mark) { printf "%s", mark; fflush(); if (++dots == 72) finish_dots(
     next
 }
 
-/^1\.\.[0-9]+$/ { planned = substr($0, 4); next }
+/^1\.\.[0-9]+$/ { planned = substr($0, 4) + 0; next }
 
 # What bats adds of its own: where in the test file. Not for the reader of a result.
 /^# \((from function|in test file)/ { where = 1 }
@@ -95,10 +95,11 @@ END {
     if (todo_count) print_todos()
     if (wrong_count) print_failures()
     complete = total > 0 && total == planned && !wrong_count && next_gap == "" && only == ""
-    if (total < planned) print "Only " total + 0 " of " planned " tests were run."
-    if (!todo_count || only != "") {
+    if (total + 0 < planned) print "Only " total + 0 " of " planned " tests were run."
+    if (only != "" && total == 0)
+        print "No test is called " only "."
+    else if (!todo_count || only != "") {
         print total - wrong_count " of " total " tests pass" (skipped ? " (" skipped " of them could not be run here)" : "") "."
-        if (only != "" && total == 0) print "No test is called " only "."
         if (total > 0 && total == planned && !wrong_count) complete = 1
     } else
         print "step " step ": " done + 0 " of " todo_count (complete ? ". All is done." : "")
