@@ -265,16 +265,38 @@ END
     says 'step1_shm .*5 of 5   complete$'
 }
 
-@test "each TODO has a title and two hints, and a section in the handout" {
-    local step number todo
+# todos_in REGEX FILE...: the numbers that REGEX finds in its brackets, in order, each once.
+todos_in() {
+    local regex=$1
+    shift
+    sed -nE "s|^$regex.*|\\1|p" "$@" | sort -t. -u -k2n | paste -sd' '
+}
+
+# has WHAT SEEN: the step's todos are there, and no others. Uses $todos.
+has() { [[ $2 == "$todos" ]] || fail "$1 of these TODOs: $todos" "$2"; }
+
+@test "each TODO has a title and two hints, a section in the handout, and tests; and there are none of others" {
+    local step n todos
     for step in $STEPS; do
-        number=${step%%:*}
-        while read -r todo; do
-            [[ $(awk -v todo="$todo" '/^TODO/ { here = $2 == todo } here && /^HINT ./ { n++ } END { print n + 0 }' \
-                "tests/step$number.todos") == 2 ]] || fail "two hints for TODO $todo" "others"
-            grep -q "^#.* TODO $todo" "${step#*:}/README.md" || fail "a section TODO $todo in ${step#*:}/README.md" "none"
-            grep -rq "// TODO $todo:" "${step#*:}" || fail "a gap TODO $todo in ${step#*:}" "none"
-        done < <(sed -n 's/^TODO \([0-9.]*\) .*/\1/p' "tests/step$number.todos")
+        n=${step%%:*}
+        step=${step#*:}
+        todos=$(todos_in " *// TODO ($n\.[0-9]+):" "solutions/$step"/*.c)
+        has "titles in tests/step$n.todos" "$(todos_in 'TODO ([0-9.]+) .' "tests/step$n.todos")"
+        has "two hints in tests/step$n.todos for each" "$(awk '/^TODO/ { todo = $2 } /^HINT ./ { print todo }' "tests/step$n.todos" |
+            uniq -c | sed -n 's/^ *2 //p' | paste -sd' ')"
+        has "sections in $step/README.md" "$(todos_in "#.* TODO ($n\.[0-9]+)" "$step/README.md")"
+        has "tests in tests/step$n*.bats" "$(todos_in "@test \"($n\.[1-9][0-9]*)\." "tests/step$n"*.bats)"
+    done
+}
+
+@test "hints, handouts and gaps speak of functions that the step has" {
+    local step unknown
+    for step in $STEPS; do
+        unknown=$({ cat "tests/step${step%%:*}.todos" "${step#*:}/README.md"; grep -h '^ *// ' "solutions/${step#*:}"/*.c; } |
+            grep -oE '\b[a-z]+_[a-z_]+\(\)' | sort -u | while read -r name; do
+            grep -qwF "${name%()}" "solutions/${step#*:}"/*.[ch] || echo "$name"
+        done)
+        [[ -z $unknown ]] || fail "functions of ${step#*:}" "$unknown"
     done
 }
 
