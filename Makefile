@@ -29,7 +29,7 @@ help-instructor:
 	@echo 'make demo PAUSE=1    the same, waiting for Enter between the scenes'
 	@echo 'make check-step1 SOLUTION=1    check the reference; DIR=...: check the step in that directory'
 	@echo 'make student         build/osps-lab.tar.gz: the lab without its solutions'
-	@echo 'make skeletons       make the steps anew from the solutions'
+	@echo 'make skeletons       make modules, then the steps anew from the solutions'
 	@echo 'make modules         copy the modules that steps share from their origins'
 	@echo 'make check           every test of the lab'
 	@echo 'make check-mutants   test the tests: wrong programs must fail, right ones pass'
@@ -62,7 +62,7 @@ check-mutants: all
 
 student:
 	@tests/student
-skeletons:
+skeletons: modules
 	@tests/skeletons write
 modules:
 	@tests/shared-modules --copy
