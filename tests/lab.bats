@@ -289,6 +289,21 @@ has() { [[ $2 == "$todos" ]] || fail "$1 of these TODOs: $todos" "$2"; }
     done
 }
 
+@test "handouts show the place of a gap as it is when all before it are written" {
+    local step todo place skeleton wrong=''
+    for step in $STEPS; do
+        while read -r todo place; do
+            skeleton=$BATS_TEST_TMPDIR/$todo
+            [[ -d $skeleton ]] || tests/skeletons make "${step%%:*}" "$skeleton" "${todo#*.}"
+            (cd "$skeleton" && grep -n "^ *todo(\"$todo\"" ./*.c) | grep -q "^\./$place:" ||
+                wrong+="${step#*:}/README.md: TODO $todo is not at $place "
+        done < <(sed -nE -e 's/^ *([0-9]\.[0-9]+) .* next: .*\/([a-z]+\.c:[0-9]+).*/\1 \2/p' \
+            -e 's/^.*write TODO ([0-9.]+) in .*\/([a-z]+\.c:[0-9]+)\..*/\1 \2/p' \
+            -e 's/^ *([a-z]+\.c:[0-9]+): TODO ([0-9.]+) is still.*/\2 \1/p' "${step#*:}/README.md")
+    done
+    [[ -z $wrong ]] || fail "each at its place" "$wrong"
+}
+
 @test "hints, handouts and gaps speak of functions that the step has" {
     local step unknown
     for step in $STEPS; do
