@@ -20,7 +20,7 @@ expect_exchanges() {
 # So many exchanges that the program is in the midst of them while the test acts; -q, or the journal would be huge.
 start_playing() {
     supervise_with -t 60000
-    start principal -q -n "${1:-100000000}"
+    start principal -q -n 100000000
     eventually 10000 test -p "$OSPS_DIR/wdtube1" || fail "a pipe wdtube1 in the run directory" "none"
     eventually 10000 has_secondary_or_stands || fail "a child of the principal" "none"
     nap
