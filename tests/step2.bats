@@ -171,6 +171,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     start_playing
     send_group INT
     await_end 5000
+    expect_no_line ' reaped secondary1\[[0-9]+\] signal 2$'
     expect_nothing_left
 }
 
@@ -194,6 +195,20 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     expect_status 1
     expect_stderr '^principal: .'
     expect_nothing_left
+}
+
+@test "2.6.2 half a line is kept until the rest of it comes" {
+    because "a pipe carries bytes, not messages: one read(2) may bring half a line. Keep it until its newline comes: pipe(7)"
+    start principal -n 100000000
+    eventually 10000 has_secondary_or_stands || fail "a child of the principal" "none"
+    await_event principal 'ping 1'
+    send STOP "$(secondary_pid)"    # from here on the pong is ours
+    let_pass 200
+    printf 'po' >"$OSPS_DIR/wdtube1"
+    let_pass 200
+    mark
+    printf 'ng\n' >"$OSPS_DIR/wdtube1"
+    await_new ' ping [0-9]+$'
 }
 
 @test "2.7.8 a principal killed: the secondary reads end of file and ends" {
@@ -249,28 +264,47 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
 }
 
 @test "2.5.6 SIGTERM ends the principal even when its secondary is stopped" {
-    because "a stopped process acts on SIGTERM only after SIGCONT, on SIGKILL at once: signal(7); waitpid(2) alone waits for ever"
+    because "a wait that SIGTERM interrupts says EINTR: no error. And a stopped process acts on SIGCONT, SIGKILL alone: signal(7)"
     start_playing
     send STOP "$(secondary_pid)"
+    let_pass 200    # the principal surely waits now
     send TERM "$(program_pid)"
     await_end 5000
+    expect_line 'principal\[[0-9]+\] reaped secondary1\[[0-9]+\] (status|signal) [0-9]+$'
     expect_nothing_left
 }
+
+@test "2.5.7 SIGTERM leaves nothing even when the secondary is dead already" {
+    because "who writes into a pipe that nobody reads gets SIGPIPE, which kills; ignored, it leaves write(2) to say EPIPE: pipe(7)"
+    start_playing
+    local secondary
+    secondary=$(secondary_pid)
+    send STOP "$(program_pid)"
+    send KILL "$secondary"
+    await_gone "$secondary"
+    send TERM "$(program_pid)"
+    send CONT "$(program_pid)"
+    await_end 5000
+    expect_that "it was not killed by SIGPIPE" test "$(ending)" != "ended signal 13"
+    expect_nothing_left
+}
+
+# How often a process has waited: it grows with each exchange.
+waits_of() { awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status" 2>/dev/null; }
+has_waited_more() { (($(waits_of "$1") > $2)); }
 
 @test "2.7.12 a second start says who holds the run directory, exits 1, and disturbs nothing" {
     because "a file that exists proves nothing, its maker may be dead; a lock goes with its process: fcntl(2), F_GETLK"
     start_playing
-    local holder
+    local holder waits
     holder=$(program_pid)
     beside
     expect_refusal principal -n 5
     expect_stderr "(^|[^0-9])$holder([^0-9]|\$)"
     look_at first
-    expect_that "the first one still has its pipes" both_have_open wdtube1
-    expect_that "it still runs" test ! -e "$OUT/report"
-    send TERM "$holder"
-    await_end 5000
-    expect_nothing_left
+    expect_that "its pipes are still there" test -p "$OSPS_DIR/dwtube1" -a -p "$OSPS_DIR/wdtube1"
+    waits=$(waits_of "$holder")
+    eventually 5000 has_waited_more "$holder" "$((waits + 50))" || fail "the first one plays on" "it does not"
 }
 
 @test "2.0.3 a run directory that is a link is refused, with a slash behind it too" {
