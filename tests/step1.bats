@@ -276,6 +276,8 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
     await_new 'write'
     await_new 'read'
     expect_equal "the first one's segment" "$segment" "$(segments_of "$holder")"
+    send TERM principal
+    await_end 5000
 }
 
 @test "1.0.5 a run directory that is a link is refused, with a slash behind it too" {

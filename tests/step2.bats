@@ -289,7 +289,6 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     expect_nothing_left
 }
 
-# How often a process has waited: it grows with each exchange.
 @test "2.7.12 a second start says who holds the run directory, exits 1, and disturbs nothing" {
     because "a file that exists proves nothing, its maker may be dead; a lock goes with its process: fcntl(2), F_GETLK"
     start_playing
