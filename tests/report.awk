@@ -104,7 +104,7 @@ END {
     } else
         print "step " step ": " done + 0 " of " todo_count (complete ? ". All is done." : "")
     if (wrong_count && todo_count) {
-        print "  Next: " (first_todo == 0 ? "what was given, and does not work any more: git diff, or make reset-step" step : "mend TODO " step "." first_todo ", " about[first_todo])
+        print "  Next: " (first_todo == 0 ? "what was given, and does not work any more. A fresh step: make reset-step" step : "mend TODO " step "." first_todo ", " about[first_todo])
         print "  This test alone:  make check-step" step (directory ~ /^(\.\/)?solutions\// ? " SOLUTION=1" : directory ~ /\// ? " DIR=" quoted(directory) : "") " ONLY=" first_id
         if (first_todo > 0 && directory !~ /\//) print "  A hint:           make hint-step" step
     } else if (next_gap != "" && todo_count) {

@@ -113,6 +113,7 @@ has_segment() { [[ -n $(segments_of "$1") ]]; }
     eventually 5000 has_segment "$(program_pid)" || fail "a segment /osps-... in the principal's memory" "none"
     local segment
     segment=$(segments_of "$(program_pid)")
+    expect_that "it is mapped to be shared" grep -q 'rw-s .*/dev/shm/osps-' "/proc/$(program_pid)/maps"
     [[ $segment == *' (deleted)' ]] || expect_equal "its mode" 600 "$(mode_of "$segment")"
 }
 

@@ -43,10 +43,11 @@ replaces_a_dead_secondary() {
 # kills_the_frozen ROLE
 kills_the_frozen() {
     because "a stopped process acts on no signal but SIGKILL and SIGCONT, and only its parent is sure whose pid it is. signal(7), kill(2)"
+    PERIOD_MS=2000      # long: who acts only at the next probe is late
     start_lab
     remember
     send STOP "$1"
-    await_new "^$STAMP watchdog\\[[0-9]+\\] frozen $1\\[$(was "$1")\\]\$" "$HEAL_MS"
+    await_new "^$STAMP watchdog\\[[0-9]+\\] frozen $1\\[$(was "$1")\\]\$" $((PERIOD_MS + TIMEOUT_MS + JUST_AFTER_MS))
     [[ $1 == principal ]] || expect_no_line ' frozen principal'
     await_gone "$(was "$1")" "$JUST_AFTER_MS"
 }
@@ -152,6 +153,28 @@ replaces_a_stuck_server() {
     POLICY=direct
     replaces_a_stuck_server principal
 }
+
+descriptors_of() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
+has_as_many() { (($(descriptors_of "$1") <= $2)); }
+
+# costs_no_descriptor PARENT: of the secondaries
+costs_no_descriptor() {
+    because "after fork(2) both have the pipe's ends: who keeps one that is the other's has one more for each replacement. close(2)"
+    start_lab
+    local parent before
+    parent=$(pid_of "$1")
+    before=$(descriptors_of "$parent")
+    for _ in 1 2 3; do
+        remember
+        send KILL secondary2
+        await_replaced secondary2
+        await_playing secondary2
+    done
+    eventually 2000 has_as_many "$parent" "$before" || fail "$before descriptors in the $1, as before" "$(descriptors_of "$parent")"
+}
+
+@test "3.6.12 a replacement costs its parent no descriptor (delegated)" { costs_no_descriptor principal; }
+@test "3.7.10 a replacement costs its parent no descriptor (direct)" { POLICY=direct costs_no_descriptor watchdog; }
 
 # ---- the principal, and several at once
 
