@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # step4.bash - further words, for the tests of step 4. A test file says `load helpers`, `load step3`, `load step4`.
 #
-# $ADDRESS is the test's own loopback address, made from the pid of its shell: so tests that run side by side may
-# use the same ports. $OTHER_ADDRESS is one where nobody listens.
+# $ADDRESS is the test's own loopback address, made from the pid of its shell (and $ADDRESS_BLOCK, where pids are not unique):
+# so tests that run side by side may use the same ports. $OTHER_ADDRESS is one where nobody listens.
 #
 # The lab is described by N, POLICY, PERIOD_MS, TIMEOUT_MS, as in step3.bash, and by WORK_MS and PORT. Of step 3's
 # words, start_lab, stop_lab, remember, was, await_replaced, now_ms serve here too.
@@ -40,9 +40,10 @@ N=1
 WORK_MS=20
 ANSWER_MS=10000         # an answer that is not late by itself, on a machine that has more to do
 
-ADDRESS=127.$((64 + ($$ >> 16))).$(($$ >> 8 & 255)).$(($$ & 255))
+BLOCK=$((${ADDRESS_BLOCK:-$$ >> 16} & 63))
+ADDRESS=127.$((64 + BLOCK)).$(($$ >> 8 & 255)).$(($$ & 255))
 # shellcheck disable=SC2034  # for the tests
-OTHER_ADDRESS=127.$((128 + ($$ >> 16))).$(($$ >> 8 & 255)).$(($$ & 255))
+OTHER_ADDRESS=127.$((128 + BLOCK)).$(($$ >> 8 & 255)).$(($$ & 255))
 
 # ---- servers and clients
 

@@ -85,7 +85,7 @@ load step4
 
 @test "4.8.2 without -a and -H the address is 127.0.0.1" {
     because "an option that is not given has its default: set it before the loop over getopt(3)"
-    ADDRESS=127.0.0.1 PORT=$((20000 + 3 * ($$ % 4000)))
+    ADDRESS=127.0.0.1 PORT=$((20000 + 3 * (($$ + 512 * BLOCK) % 4000)))
     while is_open "$PORT" || is_open $((PORT + 1)); do
         PORT=$((PORT + 3))
     done
