@@ -6,6 +6,7 @@
 # descriptors that are still open at the end. Skipped where valgrind is not installed.
 
 load helpers
+load tcp
 load step4
 
 # Starts a program of the step below valgrind, whose words go to standard error.

@@ -11,6 +11,7 @@
 
 load helpers
 load step3
+load tcp
 load step4
 
 # ---- options, ports
