@@ -1,8 +1,8 @@
 # The lab: processes, pipes, shared memory, signals and sockets.   make help
 
 # The reference is not in what students get.
-SOLUTIONS = $(wildcard solutions/step?_*)
-STEPS     = step1_shm step2_fifo step3_watchdog step4_client
+SOLUTIONS = $(patsubst %/Makefile,%,$(wildcard solutions/step?_*/Makefile solutions/step?_*/warmup/Makefile))
+STEPS     = step1_shm step2_fifo step3_watchdog step4_client $(patsubst %/Makefile,%,$(wildcard step?_*/warmup/Makefile))
 # Where a check looks: at the student's step, with SOLUTION=1 at the reference, with DIR=... anywhere.
 # As one word for the shell, whatever is in it.
 look_at   = '$(subst ','\'',$(or $(value DIR),$(if $(SOLUTION),solutions/)$(1)))'
@@ -17,7 +17,8 @@ help:
 	@echo 'make check-step1     check your step 1, and say what is next; the same for step2, step3, step4'
 	@echo 'make check-step1 ONLY=1.3.2    one test alone, or ONLY=1.3: those of one TODO'
 	@echo 'make hint-step1      a hint for what is next'
-	@echo 'make progress        all four steps in one picture'
+	@echo 'make check-step2-warmup        the same for a warm-up, of step 2 or 4; also hint- and reset-'
+	@echo 'make progress        all steps in one picture'
 	@echo 'make reset-step1     begin step 1 anew; what you have written is kept aside'
 	@echo 'make clean           remove what was built'
 	@echo 'Anywhere: SAN=1 (sanitizers), CC=clang, CFLAGS_EXTRA=-Werror'
@@ -46,11 +47,16 @@ check-step3:
 	@tests/run $(call look_at,step3_watchdog) tests/step3*.bats
 check-step4:
 	@tests/run $(call look_at,step4_client) tests/step4.bats
+check-step2-warmup:
+	@tests/run $(call look_at,step2_fifo/warmup) tests/step2_warmup*.bats
+check-step4-warmup:
+	@tests/run $(call look_at,step4_client/warmup) tests/step4_warmup*.bats
 
-hint-step1 hint-step2 hint-step3 hint-step4:
-	@tests/hint $(@:hint-step%=%)
-reset-step1 reset-step2 reset-step3 reset-step4:
-	@tests/reset $(@:reset-step%=%)
+# The warm-up of step 2 is 2w to the scripts.
+hint-step1 hint-step2-warmup hint-step2 hint-step3 hint-step4-warmup hint-step4:
+	@tests/hint $(subst -warmup,w,$(@:hint-step%=%))
+reset-step1 reset-step2-warmup reset-step2 reset-step3 reset-step4-warmup reset-step4:
+	@tests/reset $(subst -warmup,w,$(@:reset-step%=%))
 progress:
 	@tests/progress
 
@@ -72,4 +78,4 @@ clean:
 	rm -rf build
 
 .PHONY: all help help-instructor demo check check-mutants student skeletons modules progress clean \
-        $(STEPS) $(SOLUTIONS) tests $(foreach step,1 2 3 4,check-step$(step) hint-step$(step) reset-step$(step))
+        $(STEPS) $(SOLUTIONS) tests $(foreach step,1 2-warmup 2 3 4-warmup 4,check-step$(step) hint-step$(step) reset-step$(step))

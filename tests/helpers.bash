@@ -95,7 +95,7 @@ setup() {
 # The TODO that this test is about is the beginning of its title. A skeleton's todo.h reads it.
 set_todo() {
     unset OSPS_TODO
-    [[ ! $BATS_TEST_DESCRIPTION =~ ^[0-9]\.[0-9]+ ]] || export OSPS_TODO=${BASH_REMATCH[0]}
+    [[ ! $BATS_TEST_DESCRIPTION =~ ^[0-9]w?\.[0-9]+ ]] || export OSPS_TODO=${BASH_REMATCH[0]}
     HAS_GAPS=''                 # their numbers, one a line
     [[ -z ${OSPS_TODO:-} ]] || HAS_GAPS=$("$TESTS_DIR/gaps" "$LAB_DIR" "${OSPS_TODO%.*}" | sed 's/ .*//')
 }
@@ -105,7 +105,7 @@ set_todo() {
 reached_todos() {
     [[ -n $HAS_GAPS && -n $OUT ]] || return 0
     local number
-    head -c 1000000 "$OUT/stderr" | sed -n 's/.*: TODO \([0-9]\.[0-9]*\) is still to write$/\1/p' | grep -xF "$HAS_GAPS" |
+    head -c 1000000 "$OUT/stderr" | sed -n 's/.*: TODO \([0-9]w*\.[0-9]*\) is still to write$/\1/p' | grep -xF "$HAS_GAPS" |
         sort -u -t. -k2n | while read -r number; do
         ! test "${number#*.}" "$1" "${OSPS_TODO#*.}" || echo "$number"
     done
@@ -355,7 +355,7 @@ kind_of_ending() {
 
 # Of a sanitizer, or of a gap.
 last_words() {
-    sed -nE -e 's/^SUMMARY: (.*Sanitizer: .*)/\1/p' -e '/ runtime error: /p' -e '/: TODO [0-9.]+ is still to write$/p' "$1" |
+    sed -nE -e 's/^SUMMARY: (.*Sanitizer: .*)/\1/p' -e '/ runtime error: /p' -e '/: TODO [0-9w.]+ is still to write$/p' "$1" |
         head -n 1
 }
 
@@ -377,10 +377,11 @@ wrote_without_end() {
 }
 
 signal_in_words() {
-    local name step=${LAB_DIR##*/}
+    local name step=${OSPS_TODO%.*}
+    step=${step/w/-warmup}
     name=$(kill -l "$1")
     case $name in
-    SEGV | BUS | FPE | ILL | ABRT) echo "crashed, signal $1 ($name); make check-${step%%_*} SAN=1 says where" ;;
+    SEGV | BUS | FPE | ILL | ABRT) echo "crashed, signal $1 ($name); make check-step$step SAN=1 says where" ;;
     XFSZ) echo "wrote without end" ;;
     SYS) echo "signalled pid -1, which is everybody: a pid that was never set, or that a failed fork returned" ;;
     *) echo "ended by signal $1 ($name)" ;;

@@ -1,10 +1,12 @@
 # report.awk - reads the results of a check (TAP, from bats) and says what they mean to the reader.
 #
-# Called by tests/run with -v step, directory, gaps (a file: NUMBER FILE:LINE of each TODO that is still to write), todos
+# Called by tests/run with -v step, directory, own (the directory that is the student's), gaps (a file: NUMBER FILE:LINE of each TODO that is still to write), todos
 # (a file: lines `TODO 3.2 FILE: what it is about`), only, and state (a file to write, see the end). Tests whose titles do not
 # begin with a TODO's number are just counted.
 
 BEGIN {
+    target = "step" step
+    sub(/w/, "-warmup", target)
     while ((getline line < gaps) > 0) {
         split(line, part, " ")
         split(part[1], number, ".")
@@ -16,7 +18,7 @@ BEGIN {
             split(line, part, " ")
             split(part[2], number, ".")
             todo_count = number[2] + 0
-            sub(/^TODO [0-9.]* /, "", line)
+            sub(/^TODO [0-9w.]* /, "", line)
             about[todo_count] = line
         }
     about[0] = "what is given: options, run directory"
@@ -102,14 +104,14 @@ END {
         print total - wrong_count " of " total " tests pass" (skipped ? " (" skipped " of them could not be run here)" : "") "."
         if (total > 0 && total == planned && !wrong_count) complete = 1
     } else
-        print "step " step ": " done + 0 " of " todo_count (complete ? ". All is done." : "")
+        print (step ~ /w/ ? "warm-up of step " step + 0 : "step " step) ": " done + 0 " of " todo_count (complete ? ". All is done." : "")
     if (wrong_count && todo_count) {
-        print "  Next: " (first_todo == 0 ? "what was given, and does not work any more. A fresh step: make reset-step" step : "mend TODO " step "." first_todo ", " about[first_todo])
-        print "  This test alone:  make check-step" step (directory ~ /^(\.\/)?solutions\// ? " SOLUTION=1" : directory ~ /\// ? " DIR=" quoted(directory) : "") " ONLY=" first_id
-        if (first_todo > 0 && directory !~ /\//) print "  A hint:           make hint-step" step
+        print "  Next: " (first_todo == 0 ? "what was given, and does not work any more. A fresh step: make reset-" target : "mend TODO " step "." first_todo ", " about[first_todo])
+        print "  This test alone:  make check-" target (directory ~ /^(\.\/)?solutions\// ? " SOLUTION=1" : directory != own ? " DIR=" quoted(directory) : "") " ONLY=" first_id
+        if (first_todo > 0 && directory == own) print "  A hint:           make hint-" target
     } else if (next_gap != "" && todo_count) {
-        print "  Next: write TODO " step "." next_gap " in " gap[next_gap] (directory ~ /\// ? "" : ". See " directory "/README.md, section TODO " step "." next_gap ".")
-        if (directory !~ /\//) print "  A hint:           make hint-step" step
+        print "  Next: write TODO " step "." next_gap " in " gap[next_gap] (directory != own ? "" : ". See " directory "/README.md, section TODO " step "." next_gap ".")
+        if (directory == own) print "  A hint:           make hint-" target
     }
     # For `make hint-stepN` and `make progress`.
     print step, done + 0, todo_count + 0 > state

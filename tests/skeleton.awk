@@ -30,7 +30,7 @@ BEGIN {
 
 /^[ \t]*\/\/ ?TODO/ {
     if (state != OUTSIDE) complain("TODO inside of TODO " number ": END is missing before it")
-    if ($0 !~ /^[ \t]*\/\/ TODO [1-9]\.[1-9][0-9]*: ./) complain("a gap begins with `// TODO STEP.NUMBER: what is to be written`")
+    if ($0 !~ /^[ \t]*\/\/ TODO [1-9]w?\.[1-9][0-9]*: ./) complain("a gap begins with `// TODO STEP.NUMBER: what is to be written`")
     number = $3
     sub(/:$/, "", number)
     split(number, part, ".")
