@@ -30,6 +30,7 @@ has_secondary_or_stands() { has_secondary || stands_at_later_todo; }
 
 # The child of the program; the journal may be too quiet to tell.
 secondary_pid() { children_of "$(program_pid)"; }
+is_in_state() { [[ $(sed 's/.*) //' "/proc/$2/stat" 2>/dev/null) == "$1"* ]]; }
 has_secondary() { [[ -n $(secondary_pid) ]]; }
 
 @test "2.0.1 -h prints the usage on standard output and exits 0" {
@@ -190,7 +191,13 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
 @test "2.6.1 a secondary killed is noticed at once: a message, exit 1, nothing left" {
     because "a pipe ends when nobody has its writing end open: the principal, too, must close the end it does not use. pipe(7)"
     start_playing
-    send KILL "$(secondary_pid)"
+    local secondary
+    secondary=$(secondary_pid)
+    # Stopped first, so that the principal waits for it, and is not about to write.
+    send STOP "$secondary"
+    eventually 2000 is_in_state T "$secondary" && eventually 2000 is_in_state S "$(program_pid)" ||
+        fail "a principal that waits for its secondary" "$(all_below)"
+    send KILL "$secondary"
     await_end 2000
     expect_status 1
     expect_stderr '^principal: .'
