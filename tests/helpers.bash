@@ -347,7 +347,7 @@ kind_of_ending() {
     [[ -e $dir/report && ! -e $dir/killed ]] || return 0
     read -r _ how number <"$dir/report"
     said=$(last_words "$dir/stderr")
-    [[ -n $said ]] || said=$(finding_in_words '^too (many processes|much memory).*/too \1' "$dir/report")
+    [[ -n $said ]] || said=$(finding_in_words '^too (many processes|much memory|much written).*/too \1' "$dir/report")
     [[ -n $said ]] || grep -q '^interrupted' "$dir/report" || said=$(ending_in_words "$dir" "$how" "$number")
     [[ -n $said ]] || said=$(finding_in_words '^leftover (process|pipe|segment) (.*)/left a \1 behind: \2' "$dir/report")
     [[ -z $said ]] || echo "$said"

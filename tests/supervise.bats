@@ -152,6 +152,15 @@ expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OU
     expect_equal "what is below the supervisor" "" "$(all_below)"
 }
 
+@test "files without end are ended before they fill the disk" {
+    [[ -r /proc/self/io && $(stat -fc %T "$BATS_TEST_TMPDIR") != tmpfs ]] || skip "the kernel does not count what is written here"
+    run_to_end rude fill
+    expect_report '^too much written [0-9]+ MB$'
+    expect_ending 'too much written'
+    teardown
+    expect_between "MB that stay on the disk" 0 16 "$(du -sm "$OSPS_DIR" | cut -f1)"
+}
+
 @test "forking without end, in sessions of its own, is ended" {
     run_to_end rude breed
     expect_report '^too many processes [0-9]+$'
