@@ -36,8 +36,8 @@
  *
  * Wakes up for SIGCHLD, for these signals, and every TICK_MS to look at /proc.
  * Left out on purpose: anything not Linux; processes with threads. Malice that looks for the keeper, or for bats. Memory
- * in files that no process has mapped. kill(-1, ...) where fence.c can do
- * nothing: it ends all that the user runs. What leftovers.c and sysv.c say that they leave out.
+ * in files that no process has mapped. kill(-1, ...) where fence.c can do nothing: it ends all that the user runs. What
+ * leftovers.c and sysv.c say that they leave out.
  */
 #include "launch.h"
 #include "leftovers.h"
