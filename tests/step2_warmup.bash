@@ -79,8 +79,8 @@ read_line() {
 }
 
 bytes_of_number() {
-    local i number=$1
-    for i in 1 2 3 4; do
+    local number=$1 _
+    for _ in 1 2 3 4; do
         printf '%b' "\\x$(printf %x $((number & 255)))"
         number=$((number >> 8))
     done

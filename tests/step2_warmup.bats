@@ -323,12 +323,12 @@ start_client_of_ours() {
 # A client that the test plays: with a box of its name, and $1 as its pid.
 join_as() {
     open_box "$2"
-    post $JOIN "$1" "$2" "${BOX[$2]}"
+    post "$JOIN" "$1" "$2" "${BOX[$2]}"
     await_new "\\] joined $2\$"
 }
 welcome_as() {
     join_as "$@"
-    expect_message "$2" $WELCOME server ''
+    expect_message "$2" "$WELCOME" server ''
 }
 is_alive() { [[ ! -e $OUT/report ]] && is_running "$(program_pid)"; }
 
@@ -343,7 +343,7 @@ is_alive() { [[ ! -e $OUT/report ]] && is_running "$(program_pid)"; }
     start_server many_server
     open_box anne
     send STOP "$(program_pid)"
-    { record $LEAVE 77 bert '' && record $JOIN 4711 anne "${BOX[anne]}"; } >"$BATS_TEST_TMPDIR/both"
+    { record "$LEAVE" 77 bert '' && record "$JOIN" 4711 anne "${BOX[anne]}"; } >"$BATS_TEST_TMPDIR/both"
     post_file "$BATS_TEST_TMPDIR/both"
     send CONT "$(program_pid)"
     await '\] joined anne$'
@@ -365,7 +365,7 @@ is_alive() { [[ ! -e $OUT/report ]] && is_running "$(program_pid)"; }
     rubbish_goes_in
     record 99 4711 anne /somewhere >"$rubbish"
     rubbish_goes_in
-    record $JOIN 4711 "$(printf '%024d' 0)" "$(printf '%0480d' 0)" >"$rubbish"
+    record "$JOIN" 4711 "$(printf '%024d' 0)" "$(printf '%0480d' 0)" >"$rubbish"
     rubbish_goes_in
     join_as 4711 anne
 }
@@ -375,11 +375,11 @@ is_alive() { [[ ! -e $OUT/report ]] && is_running "$(program_pid)"; }
     start_server many_server
     echo treasure >"$BATS_TEST_TMPDIR/file"
     mkfifo "$BATS_TEST_TMPDIR/fifo"
-    post $JOIN 4711 anne "$BATS_TEST_TMPDIR/file"
+    post "$JOIN" 4711 anne "$BATS_TEST_TMPDIR/file"
     await_errors 1
-    post $JOIN 4711 anne "$BATS_TEST_TMPDIR/fifo"
+    post "$JOIN" 4711 anne "$BATS_TEST_TMPDIR/fifo"
     await_errors 2
-    post $JOIN 4711 anne /missing/fifo
+    post "$JOIN" 4711 anne /missing/fifo
     await_errors 3
     join_as 4711 anne
     expect_equal "what is in the file" treasure "$(<"$BATS_TEST_TMPDIR/file")"
@@ -505,7 +505,7 @@ says_and_hears() {
     start_many bert
     welcome_as 4711 anne
     close_box anne
-    post $TEXT_KIND 4711 '' 'are you there?'
+    post "$TEXT_KIND" 4711 '' 'are you there?'
     await '\] gone anne$'
     says_and_hears bert hello
 }
@@ -515,10 +515,9 @@ says_and_hears() {
     start_many bert
     welcome_as 4711 anne
     for number in {1..100}; do
-        record $TEXT_KIND 4711 '' "message $number"
+        record "$TEXT_KIND" 4711 '' "message $number"
     done >"$BATS_TEST_TMPDIR/hundred"
-    local round
-    for round in 1 2 3 4; do
+    for _ in 1 2 3 4; do
         timeout 10 dd if="$BATS_TEST_TMPDIR/hundred" bs=512 2>/dev/null 1<>"$FIFO"
     done
     await '\] dropped anne$'
@@ -592,11 +591,11 @@ says_and_hears() {
     start_many anne
     printf 'hello\n' 1<>"$FIFO"
     await_errors 1
-    post $TEXT_KIND 77 '' 'I have not joined'
+    post "$TEXT_KIND" 77 '' 'I have not joined'
     await_errors 2
-    post $LEAVE 77 '' ''
+    post "$LEAVE" 77 '' ''
     await_errors 3
-    post $WELCOME "$(pid_called anne)" '' ''
+    post "$WELCOME" "$(pid_called anne)" '' ''
     await_errors 4
     says_and_hears anne hello
 }
@@ -621,21 +620,21 @@ says_and_hears() {
     welcome_as 1001 anne
     welcome_as 1002 bert
     welcome_as 1003 cleo
-    post $TEXT_KIND 1001 everyone 'hello'
-    expect_message bert $TEXT_KIND anne hello
-    expect_message cleo $TEXT_KIND anne hello
-    post $TEXT_KIND 1001 cleo 'you alone'
-    expect_message cleo $TEXT_KIND anne 'you alone'
-    post $TEXT_KIND 1003 everyone 'the last one'
-    expect_message anne $TEXT_KIND cleo 'the last one'
-    expect_message bert $TEXT_KIND cleo 'the last one'
+    post "$TEXT_KIND" 1001 everyone 'hello'
+    expect_message bert "$TEXT_KIND" anne hello
+    expect_message cleo "$TEXT_KIND" anne hello
+    post "$TEXT_KIND" 1001 cleo 'you alone'
+    expect_message cleo "$TEXT_KIND" anne 'you alone'
+    post "$TEXT_KIND" 1003 everyone 'the last one'
+    expect_message anne "$TEXT_KIND" cleo 'the last one'
+    expect_message bert "$TEXT_KIND" cleo 'the last one'
 }
 
 @test "2w.6.15 a text for a name that nobody has comes back as a word of the server" {
     because "nothing is lost in silence: who writes to nobody is told"
     start_server chat_server
     welcome_as 1001 anne
-    post $TEXT_KIND 1001 zoe 'hello'
+    post "$TEXT_KIND" 1001 zoe 'hello'
     take anne
     expect_equal "who says it" server "$FROM"
     expect_that "it names zoe: $TEXT" test "${TEXT/zoe/}" != "$TEXT"
@@ -648,9 +647,9 @@ says_and_hears() {
     local name pid=2000
     for name in anne server everyone 'two words' ''; do
         open_box "box$((++pid))"
-        post $JOIN $pid "$name" "${BOX[box$pid]}"
+        post "$JOIN" $pid "$name" "${BOX[box$pid]}"
         take "box$pid"
-        expect_equal "the kind of the answer to the name '$name'" $REFUSED "$KIND"
+        expect_equal "the kind of the answer to the name '$name'" "$REFUSED" "$KIND"
     done
     expect_equal "how many have joined" 1 "$(count_of chat_server joined)"
 }
@@ -662,8 +661,8 @@ says_and_hears() {
     welcome_as 1002 bert
     welcome_as 1003 cleo
     close_box bert
-    post $TEXT_KIND 1001 everyone hello
-    expect_message cleo $TEXT_KIND anne hello
+    post "$TEXT_KIND" 1001 everyone hello
+    expect_message cleo "$TEXT_KIND" anne hello
     await '\] gone bert$'
 }
 
@@ -810,7 +809,7 @@ hears() {
     because "a text with a newline in it would look like two: control characters are taken out where a message comes in"
     start_chat anne
     welcome_as 1001 mallory
-    post $TEXT_KIND 1001 anne $'hi\nbert: I agree\e[2J'
+    post "$TEXT_KIND" 1001 anne $'hi\nbert: I agree\e[2J'
     hears anne 'mallory: hi\?bert: I agree\?\[2J'
 }
 
