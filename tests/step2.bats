@@ -123,11 +123,12 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     supervise_with -t 60000
     start principal -q -n 100000000
     await "^$STAMP secondary1\\[[0-9]+\\] "
-    local signal
+    local secondary signal
+    secondary=$(secondary_pid)
     for signal in INT HUP; do
-        send $signal "$(secondary_pid)"
+        send $signal "$secondary"
         let_pass 200
-        expect_that "the secondary still runs after SIG$signal" has_secondary
+        expect_that "the secondary still runs after SIG$signal" is_running "$secondary"
     done
 }
 
