@@ -154,10 +154,10 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
     expect_equal "the secondary's segment" "$(segments_of "$(program_pid)")" "$(segments_of "$secondary")"
 }
 
-@test "1.2.2 the child becomes the secondary, and says so" {
+@test "1.2.2 the child becomes the secondary, and is heard of" {
     because "the child goes on where fork(2) was called, as a second principal, if it is not sent its own way: fork(2)"
     start principal -n 1000 -i 20
-    await_event secondary1 start
+    await "^$STAMP secondary1\\[[0-9]+\\] "
     expect_equal "starts of a principal" 1 "$(count_of principal start)"
     expect_no_line "principal\\[$(children_of "$(program_pid)")\\] "
 }
