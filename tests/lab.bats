@@ -232,7 +232,7 @@ seconds_of() {
 # report FAILING: what a check of step 2 says when the tests of these TODOs fail, one for each.
 report() {
     local number
-    run awk -v step=2 -v directory=step2_fifo -v gaps=/dev/null -v todos=tests/step2.todos -v own=yes \
+    run awk -v step=2 -v directory=step2_fifo -v gaps=/dev/null -v todos=tests/step2.todos -v own=step2_fifo \
         -v before="$BATS_TEST_TMPDIR/state" -v state="$BATS_TEST_TMPDIR/next" -f tests/report.awk < <(
         echo 1..7
         for number in 1 2 3 4 5 6 7; do
