@@ -236,12 +236,12 @@ takes_a_frozen_secondary_along() {
 @test "3.8.8 a frozen secondary does not outlive its principal (direct)" { POLICY=direct takes_a_frozen_secondary_along; }
 
 @test "3.8.9 all killed at one stroke, all are replaced (delegated)" {
-    because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG until nobody is left to be waited for"
+    because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG as long as it returns a pid; 0 is none yet, -1 (ECHILD) no child"
     replaces_all strike KILL $(servers)
 }
 
 @test "3.8.10 all killed at one stroke, all are replaced (direct)" {
-    because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG until nobody is left to be waited for"
+    because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG as long as it returns a pid; 0 is none yet, -1 (ECHILD) no child"
     POLICY=direct
     replaces_all strike KILL $(servers)
 }
@@ -259,7 +259,7 @@ takes_a_frozen_secondary_along() {
 
 # Their parent is stopped meanwhile: when it goes on, it is sure to find one SIGCHLD for eight deaths.
 replaces_eight_for_one_sigchld() {
-    because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG until nobody is left to be waited for"
+    because "one SIGCHLD may stand for several deaths: ask waitpid(2) with WNOHANG as long as it returns a pid; 0 is none yet, -1 (ECHILD) no child"
     N=8 PERIOD_MS=8000
     start_lab
     remember
