@@ -467,13 +467,13 @@ start_upper() {
 
 @test "4w.10.7 a client that falls silent is sent away after -t MS, the others stay" {
     because "a deadline is set anew by each whole line, for each client alone"
-    start_upper -t 1500
+    start_upper -t 2500
     dial silent
     dial busy
     say silent 'hello\nhalf a li'
     hear silent '^HELLO$'
     local number
-    for number in {1..10}; do
+    for number in {1..13}; do
         say busy "$number\\n"
         hear busy "^$number\$"
         let_pass 200
