@@ -13,9 +13,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+int net_parse_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    long port;
+
+    if (digits == 0 || digits > 5 || text[digits] != '\0')
+        return -1;
+    port = strtol(text, NULL, 10);
+    return port >= 1 && port <= 65535 ? (int)port : -1;
+}
 
 /* Ports travel in network byte order: the most significant byte first. */
 static bool find_address(struct sockaddr_in *address, const char *host, int port)

@@ -7,6 +7,9 @@
 
 enum { NET_NAME_ROOM = 24 /* "255.255.255.255:65535" */ };
 
+/* The port (1 to 65535) that `text` names in decimal digits, or -1. */
+int net_parse_port(const char *text);
+
 /* A TCP socket that listens on `port` (1 to 65535) of `host`, a name or a dotted address of
  * this machine. It can have the port at once when an earlier owner has just ended.
  * Returns it, or -1 after a message on standard error. */
