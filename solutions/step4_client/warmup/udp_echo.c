@@ -91,10 +91,11 @@ static bool is_same(const struct datagram *sent, const struct datagram *received
         && memcmp(sent->bytes, received->bytes, sent->length) == 0;
 }
 
-/* Sends the datagram until its answer comes. Returns false when all retries are used up. */
-static bool ask(int fd, const struct sockaddr_in *server, const struct datagram *sent)
+/* Sends the datagram until its answer comes, which is stored in `received`. Returns false when all
+ * retries are used up. */
+static bool ask(int fd, const struct sockaddr_in *server, const struct datagram *sent,
+                struct datagram *received)
 {
-    struct datagram received;
     struct sockaddr_in from;
 
     // TODO 4w.16: send the datagram to the server (sendto()); if that fails, die(). Then receive() until
@@ -109,8 +110,8 @@ static bool ask(int fd, const struct sockaddr_in *server, const struct datagram 
         if (sendto(fd, sent->bytes, sent->length, 0, (const struct sockaddr *)server,
                    sizeof *server) == -1)
             die("send a datagram");
-        while (receive(fd, deadline_ms, &received, &from))
-            if (is_from(server, &from) && is_same(sent, &received))
+        while (receive(fd, deadline_ms, received, &from))
+            if (is_from(server, &from) && is_same(sent, received))
                 return true;
         warnx("wait for the answer: none in %d ms", options.timeout_ms);
     }
@@ -119,9 +120,14 @@ static bool ask(int fd, const struct sockaddr_in *server, const struct datagram 
     // END
 }
 
-static void print_line(const char *text)
+/* Without the number in front. */
+static void print_text(const struct datagram *answer)
 {
-    if (printf("%s\n", text) < 0 || fflush(stdout) == EOF)
+    const char *space = memchr(answer->bytes, ' ', answer->length);
+    size_t skipped = space == NULL ? 0 : (size_t)(space - answer->bytes) + 1;
+
+    if (net_write_all(STDOUT_FILENO, answer->bytes + skipped, answer->length - skipped) == -1
+        || net_write_all(STDOUT_FILENO, "\n", 1) == -1)
         die("write the answer");
 }
 
@@ -152,13 +158,13 @@ int main(int argc, char *argv[])
     if (fd == -1 || fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
         die("make a socket");
     for (int number = 1; optind + number < argc; number++) {
-        const char *text = argv[optind + number];
-        struct datagram datagram = make_datagram(number, text);
+        struct datagram datagram = make_datagram(number, argv[optind + number]);
+        struct datagram answer;
 
-        if (!ask(fd, &server, &datagram))
+        if (!ask(fd, &server, &datagram, &answer))
             diex("ask %s port %d: no answer to %d tries", argv[optind], options.port,
                  options.retries + 1);
-        print_line(text);
+        print_text(&answer);
     }
     (void)close(fd);
     return EXIT_SUCCESS;
