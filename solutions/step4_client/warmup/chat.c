@@ -30,6 +30,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -41,6 +42,7 @@ static const char usage[] =
 
 enum {
     MAX_CLIENTS = 256,
+    KERNEL_BYTES = 16 * 1024, /* for one client, in place of some megabytes: what we keep is enough */
     PAUSE_MS = 1000 /* without accepting, when that has failed */
 };
 
@@ -57,8 +59,8 @@ struct client {
 };
 
 static struct {
-    struct client clients[MAX_CLIENTS];
-    int count; /* clients[0..count) are in use */
+    struct client *clients[MAX_CLIENTS];
+    int count; /* clients[0..count) are there */
     int most;
     int listener;
     int64_t accept_again_ms;
@@ -101,7 +103,7 @@ static void flush(struct client *client)
 static void pass_on(const struct client *sender, const char *line)
 {
     for (int i = 0; i < room.count; i++) {
-        struct client *client = &room.clients[i];
+        struct client *client = room.clients[i];
 
         if (client == sender || client->fd == -1)
             continue;
@@ -142,39 +144,62 @@ static void hear(struct client *client)
 
 /* ---- all of them */
 
-static void let_in(void)
+/* Returns 0, or -1 with errno. */
+static int set_up_socket(int fd)
 {
-    struct client *client = &room.clients[room.count];
-    int flags;
+    int size = KERNEL_BYTES;
+    int flags = fcntl(fd, F_GETFL);
 
-    client->fd = net_accept(room.listener, client->name);
-    if (client->fd == -1) {
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            return;
-        warn("accept a client");
-        room.accept_again_ms = clock_ms() + PAUSE_MS;
-        return;
-    }
-    room.count++;
-    line_reader_init(&client->reader, client->fd);
-    outgoing_init(&client->outgoing);
-    journal("joined %s", client->name);
-    flags = fcntl(client->fd, F_GETFL);
-    if (flags == -1 || fcntl(client->fd, F_SETFL, flags | O_NONBLOCK) == -1)
-        dismiss(client, "its socket cannot be made O_NONBLOCK");
+    if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
+        return -1;
+    return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
-/* Only here do clients move: during a turn, fds[i] is clients[i]'s. */
+/* The next client. Returns NULL with errno if there is none. */
+static struct client *accept_client(void)
+{
+    struct client *client = malloc(sizeof *client);
+
+    if (client == NULL)
+        return NULL;
+    client->fd = net_accept(room.listener, client->name);
+    if (client->fd != -1 && set_up_socket(client->fd) == -1) {
+        (void)close(client->fd);
+        client->fd = -1;
+    }
+    if (client->fd == -1) {
+        free(client);
+        return NULL;
+    }
+    line_reader_init(&client->reader, client->fd);
+    outgoing_init(&client->outgoing);
+    return client;
+}
+
+static void let_in(void)
+{
+    struct client *client = accept_client();
+
+    if (client != NULL) {
+        room.clients[room.count++] = client;
+        journal("joined %s", client->name);
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        /* Without memory or descriptors the next try would fail at once, and the next. */
+        warn("accept a client");
+        room.accept_again_ms = clock_ms() + PAUSE_MS;
+    }
+}
+
+/* Only here do clients move: during a turn, fds[i] is of clients[i]. */
 static void take_out_who_left(void)
 {
     int kept = 0;
 
     for (int i = 0; i < room.count; i++)
-        if (room.clients[i].fd != -1) {
-            if (kept != i)
-                room.clients[kept] = room.clients[i];
-            kept++;
-        }
+        if (room.clients[i]->fd != -1)
+            room.clients[kept++] = room.clients[i];
+        else
+            free(room.clients[i]);
     room.count = kept;
 }
 
@@ -185,9 +210,9 @@ static nfds_t list_descriptors(struct pollfd fds[MAX_CLIENTS + 1])
     bool is_open = room.count < room.most && clock_ms() >= room.accept_again_ms;
 
     for (int i = 0; i < room.count; i++) {
-        fds[i].fd = room.clients[i].fd;
+        fds[i].fd = room.clients[i]->fd;
         fds[i].events = POLLIN;
-        if (outgoing_is_waiting(&room.clients[i].outgoing))
+        if (outgoing_is_waiting(&room.clients[i]->outgoing))
             fds[i].events |= POLLOUT;
     }
     fds[room.count].fd = is_open ? room.listener : -1;
@@ -214,9 +239,9 @@ static void serve_who_is_ready(void)
     }
     for (int i = 0; i < count; i++) {
         if (fds[i].revents & POLLOUT)
-            flush(&room.clients[i]);
+            flush(room.clients[i]);
         if (fds[i].revents & ~POLLOUT)
-            hear(&room.clients[i]);
+            hear(room.clients[i]);
     }
     if (fds[count].revents != 0)
         let_in();

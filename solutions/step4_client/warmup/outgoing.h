@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { OUTGOING_ROOM = 64 * 1024 };
+enum { OUTGOING_ROOM = 256 * 1024 };
 
 struct outgoing {
     size_t start; /* bytes[start..end) are still to be written */
