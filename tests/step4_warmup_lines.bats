@@ -101,6 +101,19 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     done
 }
 
+@test "4w.1.7 a server that cannot write on standard output says so, and ends with status 1" {
+    because "write(2) to a full disk fails with ENOSPC: whoever starts a server should learn that it says nothing"
+    local program
+    for program in line_server turn_chat talk chat; do
+        local options=(-a "$ADDRESS" -p "$PORT")
+        [[ $program != t* ]] || options+=(-l)
+        run_to_end bash -c 'exec "$@" >/dev/full' - "$LAB_DIR/$program" "${options[@]}"
+        expect_status 1
+        expect_stderr "^$program: ."
+        expect_nothing_left
+    done
+}
+
 # ---- 4w.2: connect
 
 @test "4w.2.1 line_client connects to the server" {
@@ -530,6 +543,22 @@ expect_both_ended() {
     look_at server
     await_end
     expect_status 0
+    expect_nothing_left
+}
+
+@test "4w.5.11 a side that cannot print ends with status 1, both its processes, and so the other side" {
+    because "die() calls exit(3), which calls what atexit(3) was given, end_speaker(): in the speaker, which is no parent, too"
+    start_server server talk -l
+    supervise_with -i "$BATS_TEST_TMPDIR/never"
+    named client
+    start bash -c 'exec "$@" >/dev/full' - "$LAB_DIR/talk" -p "$PORT" "$ADDRESS"
+    type_to server 'hello\n'
+    await_end
+    expect_status 1
+    expect_stderr '^talk: .'
+    expect_nothing_left
+    look_at server
+    await_end
     expect_nothing_left
 }
 

@@ -17,6 +17,7 @@
  */
 #include "clock.h"
 #include "dialogue.h"
+#include "guest.h"
 #include "journal.h"
 #include "line.h"
 #include "net.h"
@@ -24,13 +25,11 @@
 #include "outgoing.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -42,7 +41,6 @@ static const char usage[] =
 
 enum {
     MAX_CLIENTS = 256,
-    KERNEL_BYTES = 16 * 1024, /* for one client, in place of some megabytes: what we keep is enough */
     PAUSE_MS = 1000 /* without accepting, when that has failed */
 };
 
@@ -51,16 +49,9 @@ struct options {
     int most;
 };
 
-struct client {
-    int fd; /* -1: has left, and is taken out of the room before the next turn */
-    char name[NET_NAME_ROOM];
-    struct line_reader reader;
-    struct outgoing outgoing;
-};
-
 static struct {
-    struct client *clients[MAX_CLIENTS];
-    int count; /* clients[0..count) are there */
+    struct guest *guests[MAX_CLIENTS];
+    int count; /* guests[0..count) are there */
     int most;
     int listener;
     int64_t accept_again_ms;
@@ -84,105 +75,73 @@ static struct options parse_options(int argc, char *argv[])
     return options;
 }
 
-/* ---- one client */
+/* ---- one guest */
 
-static void dismiss(struct client *client, const char *why)
+static void dismiss(struct guest *guest, const char *why)
 {
-    journal("left %s: %s", client->name, why);
-    (void)close(client->fd);
-    client->fd = -1;
+    journal("left %s: %s", guest->name, why);
+    (void)close(guest->fd);
+    guest->fd = -1;
 }
 
 /* Gives the client as much as it takes now. */
-static void flush(struct client *client)
+static void flush(struct guest *guest)
 {
-    if (client->fd != -1 && outgoing_write(&client->outgoing, client->fd) == -1)
-        dismiss(client, "it does not take what is said");
+    if (guest->fd != -1 && outgoing_write(&guest->outgoing, guest->fd) == -1)
+        dismiss(guest, "it does not take what is said");
 }
 
-static void pass_on(const struct client *sender, const char *line)
+static void pass_on(const struct guest *sender, const char *line)
 {
     for (int i = 0; i < room.count; i++) {
-        struct client *client = room.clients[i];
+        struct guest *guest = room.guests[i];
 
-        if (client == sender || client->fd == -1)
+        if (guest == sender || guest->fd == -1)
             continue;
-        if (outgoing_add(&client->outgoing, line) == -1)
-            dismiss(client, "it does not read");
+        if (outgoing_add(&guest->outgoing, line) == -1)
+            dismiss(guest, "it does not read");
         else
-            flush(client);
+            flush(guest);
     }
 }
 
-static void refuse(struct client *client)
+static void refuse(struct guest *guest)
 {
     bool is_its_fault = errno == EMSGSIZE || errno == EBADMSG;
 
     if (is_its_fault)
-        (void)line_write(client->fd, "chat: a line has at most %d bytes, none of them zero", LINE_LONGEST);
-    dismiss(client, is_its_fault ? "it sends no line" : strerror(errno));
+        (void)line_write(guest->fd, "chat: a line has at most %d bytes, none of them zero", LINE_LONGEST);
+    dismiss(guest, is_its_fault ? "it sends no line" : strerror(errno));
 }
 
 /* Passes on all whole lines that are there. */
-static void hear(struct client *client)
+static void hear(struct guest *guest)
 {
     char line[LINE_ROOM];
     enum line_status status;
 
-    if (client->fd == -1)
+    if (guest->fd == -1)
         return;
     do {
-        status = line_read(&client->reader, line);
+        status = line_read(&guest->reader, line);
         if (status == LINE_READY)
-            pass_on(client, line);
-    } while (status == LINE_READY && line_is_waiting(&client->reader));
+            pass_on(guest, line);
+    } while (status == LINE_READY && line_is_waiting(&guest->reader));
     if (status == LINE_END)
-        dismiss(client, "it has hung up");
+        dismiss(guest, "it has hung up");
     if (status == LINE_ERROR)
-        refuse(client);
+        refuse(guest);
 }
 
 /* ---- all of them */
 
-/* Returns 0, or -1 with errno. */
-static int set_up_socket(int fd)
-{
-    int size = KERNEL_BYTES;
-    int flags = fcntl(fd, F_GETFL);
-
-    if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
-        return -1;
-    return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-}
-
-/* The next client. Returns NULL with errno if there is none. */
-static struct client *accept_client(void)
-{
-    struct client *client = malloc(sizeof *client);
-
-    if (client == NULL)
-        return NULL;
-    client->fd = net_accept(room.listener, client->name);
-    if (client->fd != -1 && set_up_socket(client->fd) == -1) {
-        (void)close(client->fd);
-        client->fd = -1;
-    }
-    if (client->fd == -1) {
-        free(client);
-        return NULL;
-    }
-    line_reader_init(&client->reader, client->fd);
-    outgoing_init(&client->outgoing);
-    return client;
-}
-
 static void let_in(void)
 {
-    struct client *client = accept_client();
+    struct guest *guest = guest_accept(room.listener);
 
-    if (client != NULL) {
-        room.clients[room.count++] = client;
-        journal("joined %s", client->name);
+    if (guest != NULL) {
+        room.guests[room.count++] = guest;
+        journal("joined %s", guest->name);
     } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
         /* Without memory or descriptors the next try would fail at once, and the next. */
         warn("accept a client");
@@ -190,16 +149,16 @@ static void let_in(void)
     }
 }
 
-/* Only here do clients move: during a turn, fds[i] is of clients[i]. */
+/* Only here do guests move: during a turn, fds[i] is of guests[i]. */
 static void take_out_who_left(void)
 {
     int kept = 0;
 
     for (int i = 0; i < room.count; i++)
-        if (room.clients[i]->fd != -1)
-            room.clients[kept++] = room.clients[i];
+        if (room.guests[i]->fd != -1)
+            room.guests[kept++] = room.guests[i];
         else
-            free(room.clients[i]);
+            free(room.guests[i]);
     room.count = kept;
 }
 
@@ -210,9 +169,9 @@ static nfds_t list_descriptors(struct pollfd fds[MAX_CLIENTS + 1])
     bool is_open = room.count < room.most && clock_ms() >= room.accept_again_ms;
 
     for (int i = 0; i < room.count; i++) {
-        fds[i].fd = room.clients[i]->fd;
+        fds[i].fd = room.guests[i]->fd;
         fds[i].events = POLLIN;
-        if (outgoing_is_waiting(&room.clients[i]->outgoing))
+        if (outgoing_is_waiting(&room.guests[i]->outgoing))
             fds[i].events |= POLLOUT;
     }
     fds[room.count].fd = is_open ? room.listener : -1;
@@ -228,7 +187,7 @@ static void serve_who_is_ready(void)
 
     // TODO 4w.6: wait with poll(2) until one of `number` fds has something, PAUSE_MS at most. To be
     // interrupted by a signal is no failure: return, there will be another turn; for any other
-    // failure, die(). Then go through the `count` clients: flush() those that read again (POLLOUT),
+    // failure, die(). Then go through the `count` guests: flush() those that read again (POLLOUT),
     // hear() those that have anything else to tell. Their end counts, too, and that may be POLLHUP
     // or POLLERR. The last one, fds[count], is the listener: let_in() who knocks.
     // SOLUTION
@@ -239,9 +198,9 @@ static void serve_who_is_ready(void)
     }
     for (int i = 0; i < count; i++) {
         if (fds[i].revents & POLLOUT)
-            flush(room.clients[i]);
+            flush(room.guests[i]);
         if (fds[i].revents & ~POLLOUT)
-            hear(room.clients[i]);
+            hear(room.guests[i]);
     }
     if (fds[count].revents != 0)
         let_in();
@@ -251,15 +210,12 @@ static void serve_who_is_ready(void)
 
 static void open_room(const struct options *options)
 {
-    int flags;
-
     room.most = options->most;
     room.listener = net_listen(options->side.host, options->side.port);
     if (room.listener == -1)
         exit(EXIT_FAILURE);
     /* A client may have gone again between poll(2) and accept(2): nobody waits for the next. */
-    flags = fcntl(room.listener, F_GETFL);
-    if (flags == -1 || fcntl(room.listener, F_SETFL, flags | O_NONBLOCK) == -1)
+    if (guest_make_nonblocking(room.listener) == -1)
         die("make the listening socket O_NONBLOCK");
     journal("listening on %s:%d", options->side.host, options->side.port);
 }

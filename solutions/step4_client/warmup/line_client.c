@@ -63,6 +63,14 @@ static void limit_waiting(int server, int timeout_ms)
         die("limit how long the server is waited for");
 }
 
+/* What took too long is told as a time-out, and not as EAGAIN, which nobody would understand. */
+static _Noreturn void give_up(const char *what)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        errno = ETIMEDOUT;
+    die("%s", what);
+}
+
 /* Returns as read(2), what was read being dropped. */
 static ssize_t hear_server(int server)
 {
@@ -96,7 +104,7 @@ static void send_typed(int server)
 
     while (await_typing(server), (count = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
         if (net_write_all(server, bytes, (size_t)count) == -1)
-            die("write to the server");
+            give_up("write to the server");
     if (count == -1)
         die("read what is typed");
 }
@@ -112,7 +120,7 @@ static void say_goodbye(int server)
         count = hear_server(server);
     while (count > 0);
     if (count == -1)
-        die("wait until the server has read all");
+        give_up("wait until the server has read all");
 }
 
 int main(int argc, char *argv[])

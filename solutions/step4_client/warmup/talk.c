@@ -27,6 +27,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -99,6 +100,9 @@ static int speak(int other, int lifeline)
     char bytes[4096];
     ssize_t count;
 
+    /* A terminal sends these to both processes, and it is the hearer that sees to the end. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
     do {
         if (!await_typing(lifeline))
             return EXIT_FAILURE;
@@ -133,7 +137,8 @@ static int reap_speaker(void)
     return EXIT_FAILURE;
 }
 
-/* The speaker may wait for its keyboard, or be stopped: SIGKILL ends it in any case. */
+/* Whichever way the hearer ends, exit(3) calls this. The speaker may wait for its keyboard, or
+ * be stopped: SIGKILL ends it in any case. In the speaker itself there is nothing to do. */
 static void end_speaker(void)
 {
     if (speaker_pid <= 0)
@@ -142,7 +147,6 @@ static void end_speaker(void)
     while (waitpid(speaker_pid, NULL, 0) == -1 && errno == EINTR) {
         /* Our handlers are still there. */
     }
-    speaker_pid = 0;
 }
 
 static int heed_signals(void)
@@ -236,7 +240,6 @@ static int converse(int other, int timeout_ms)
     // STUB: status = EXIT_FAILURE;
     // STUB: todo("4w.5", other, timeout_ms, lifeline, status, speak, hear);
     // END
-    end_speaker();
     (void)close(lifeline[1]);
     return status;
 }
@@ -254,8 +257,9 @@ int main(int argc, char *argv[])
     signals_fd = signals_open(wanted);
     if (signals_fd == -1)
         die("catch signals");
+    if (atexit(end_speaker) != 0)
+        diex("register the clean-up: no memory");
     status = converse(other, options.timeout_ms);
     (void)close(other);
-    signals_close();
     return status;
 }
