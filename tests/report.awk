@@ -69,8 +69,9 @@ where { if ($0 ~ /failed( with status [0-9]+)?$/) where = 0; next }
 /^bats ended with status 1$/ || /^# bats warning/ { next }
 { finish_dots(); print }
 
-function line_of(number,    name) {
-    name = sprintf("  %s.%d  %-58s", step, number, substr(about[number], 1, 58))
+function line_of(number,    id, name) {
+    id = step "." number
+    name = sprintf("%-65s", sprintf("  %s  %s ", id, substr(about[number], 1, 60 - length(id))))
     if (wrong[number]) return name sprintf("%d of %d tests fail", wrong[number], run[number])
     if (number in gap && number == next_gap) return name "next: " gap[number]
     if (number in gap) return name "waits for " step "." next_gap
