@@ -116,7 +116,7 @@ static bool ask(int fd, const struct sockaddr_in *server, const struct datagram 
         warnx("wait for the answer: none in %d ms", options.timeout_ms);
     }
     return false;
-    // STUB: todo("4w.16", fd, server, sent, received, from, receive, is_from, is_same);
+    // STUB: todo("4w.16", fd, server, sent, received, &from, receive, is_from, is_same);
     // END
 }
 
