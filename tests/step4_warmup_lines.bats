@@ -5,7 +5,7 @@
 # Titles are claims; the number is the last TODO that the test needs. The words are explained in helpers.bash, tcp.bash and
 # step4_warmup_lines.bash. What the programs say in their messages is theirs: only that they say something is asked.
 
-# shellcheck disable=SC2016,SC2030,SC2031  # $ for another shell; a variable set in a test is meant for that test
+# shellcheck disable=SC2012,SC2016,SC2030,SC2031  # $ for another shell; a variable set in a test is meant for that test
 
 load helpers
 load tcp
