@@ -47,7 +47,7 @@ int fifo_make_pair(int rundir_fd, int number)
 
     // TODO 2.1: remove what is left of an old pair, then make both named pipes, mode 0600, in the
     // directory open at rundir_fd.
-    todo("2.1", rundir_fd, names);
+    todo("2.1", rundir_fd, number, names);
 }
 
 static int open_end(int rundir_fd, const char *name, int access)
@@ -75,7 +75,7 @@ int fifo_open_secondary_side(struct channel *channel, int rundir_fd, int number)
     // channel->out writes to it. Nobody has the reading end of that second pipe open yet, so a
     // writing end would not open (ENXIO): open a reading end too, as a placeholder, and close it
     // when it has served. Failures are check_open()'s business, below.
-    todo("2.2", rundir_fd, names);
+    todo("2.2", channel, rundir_fd, names, open_end);
     return check_open(channel);
 }
 

@@ -124,7 +124,7 @@ static _Noreturn void become_secondary(struct channel *own)
     // as one writing end is open anywhere, a pipe does not end. Close the principal's self-pipe too
     // (signals_close()). Ignore SIGINT and SIGHUP: a terminal sends them to all of its processes,
     // and it is the principal that sees to the end.
-    todo("2.3", channel);
+    todo("2.3", channel, own);
     if (signals_let_all_go() == -1)
         die("unblock signals");
     status = secondary_run(segment.memory, own);
@@ -189,7 +189,8 @@ static bool wait_readable(int fd, int64_t deadline_ms)
     // TODO 2.5: wait with poll(2) until one of the two has something to read, or the deadline has
     // come (clock_left_ms() knows how long that is). To be interrupted by a signal is no failure,
     // and a signal may have come all the same. Empty the signals' pipe if it has something
-    // (signals_drain()). Return false if nothing has come, and the deadline has.
+    // (signals_drain()). Return false if the deadline has come and nothing else; else true, which
+    // is the answer to an interruption too as long as time is left.
     todo("2.5", wanted, deadline_ms);
 }
 

@@ -1,6 +1,6 @@
 /* fifo: the pair of named pipes between the principal and secondary K.
  *
- *     dwtubeK    principal to secondary      (the roadmap's d and w)
+ *     dwtubeK    principal to secondary
  *     wdtubeK    secondary to principal
  *
  * To open a named pipe is a meeting: by default each side waits in open(2) for the

@@ -347,7 +347,7 @@ kind_of_ending() {
     [[ -e $dir/report && ! -e $dir/killed ]] || return 0
     read -r _ how number <"$dir/report"
     said=$(last_words "$dir/stderr")
-    [[ -n $said ]] || said=$(finding_in_words '^too (many processes|much memory).*/too \1' "$dir/report")
+    [[ -n $said ]] || said=$(finding_in_words '^too (many processes|much memory|much written).*/too \1' "$dir/report")
     [[ -n $said ]] || grep -q '^interrupted' "$dir/report" || said=$(ending_in_words "$dir" "$how" "$number")
     [[ -n $said ]] || said=$(finding_in_words '^leftover (process|pipe|segment) (.*)/left a \1 behind: \2' "$dir/report")
     [[ -z $said ]] || echo "$said"
@@ -377,11 +377,11 @@ wrote_without_end() {
 }
 
 signal_in_words() {
-    local name step=${OSPS_TODO%.*}
-    step=${step/w/-warmup}
+    local name step='' more=''
+    [[ -z ${OSPS_TODO:-} ]] || step=${OSPS_TODO%.*} more="; make check-step${step/w/-warmup} SAN=1 says where"
     name=$(kill -l "$1")
     case $name in
-    SEGV | BUS | FPE | ILL | ABRT) echo "crashed, signal $1 ($name); make check-step$step SAN=1 says where" ;;
+    SEGV | BUS | FPE | ILL | ABRT) echo "crashed, signal $1 ($name)$more" ;;
     XFSZ) echo "wrote without end" ;;
     SYS) echo "signalled pid -1, which is everybody: a pid that was never set, or that a failed fork returned" ;;
     *) echo "ended by signal $1 ($name)" ;;

@@ -223,6 +223,42 @@ seconds_of() {
     run afresh timeout 60 make check-step1 "DIR=$elsewhere"
     says '^step 1: 0 of 5$'
     says "Next: write TODO 1\\.1 in .*/her step's: 1/segment\\.c:[0-9]+\$"
+    cp -R step1_shm mine
+    run afresh make check-step1 DIR=mine
+    says '^step 1: 0 of 5$'
+    [[ ! -e build/state/step1 ]] || fail "no state of step 1, whose directory was not checked" "$(<build/state/step1)"
+}
+
+# report FAILING: what a check of step 2 says when the tests of these TODOs fail, one for each.
+report() {
+    local number
+    run awk -v step=2 -v directory=step2_fifo -v gaps=/dev/null -v todos=tests/step2.todos -v own=step2_fifo \
+        -v before="$BATS_TEST_TMPDIR/state" -v state="$BATS_TEST_TMPDIR/next" -f tests/report.awk < <(
+        echo 1..7
+        for number in 1 2 3 4 5 6 7; do
+            [[ $number == [$1] ]] && printf 'not '
+            echo "ok $number 2.$number.1 a claim"
+        done
+    )
+    mv "$BATS_TEST_TMPDIR/next" "$BATS_TEST_TMPDIR/state"
+}
+
+@test "a TODO that was ok is suspected last: a late mistake makes tests of early ones fail" {
+    report 17
+    says '^FAILED    2\.1\.1 '
+    report 7
+    says 'mend TODO 2\.7,'
+    says_not 'before'
+    local again
+    for again in one two; do
+        report 127
+        says '^FAILED    2\.7\.1 '
+        says 'mend TODO 2\.7,'
+        says 'Ok before this: +2\.1 2\.2\.'
+    done
+    report 3
+    says 'mend TODO 2\.3,'
+    says 'It was ok before'
 }
 
 @test "a Makefile that does not end, or leaves something running, is ended" {
@@ -335,9 +371,12 @@ has() { [[ $2 == "$todos" ]] || fail "$1 of these TODOs: $todos" "$2"; }
     ! grep -rlE '^ *// (SOLUTION|STUB)' . || fail "no marks of the solutions" "some"
     run afresh make
     ends 0
-    run afresh make demo
-    [[ $status != 0 ]] || fail "no demonstration" "$output"
-    says 'solutions'
+    local target
+    for target in demo check check-mutants student skeletons modules; do
+        run afresh make $target
+        [[ $status != 0 ]] || fail "no make $target" "$output"
+        says 'needs the solutions, which only instructors have'
+    done
     run afresh make help
     says_not 'make student'
 }

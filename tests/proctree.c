@@ -38,6 +38,17 @@ static bool parse_stat(const char *text, struct proc *proc)
         && (proc->parent = (pid_t)parent, true);
 }
 
+/* 0 where the kernel does not count them. */
+static unsigned long long written_bytes(int proc_fd, pid_t pid)
+{
+    char text[512];
+    unsigned long long count = 0;
+    if (read_whole(proc_fd, pid, "io", text, sizeof text) <= 0)
+        return 0;
+    const char *line = strstr(text, "\nwrite_bytes:");
+    return line != NULL && sscanf(line, " write_bytes: %llu", &count) == 1 ? count : 0;
+}
+
 static int append(struct proc_tree *tree, const struct proc *proc)
 {
     if (tree->count == tree->capacity) {
@@ -99,6 +110,7 @@ int proc_tree_read(struct proc_tree *tree, pid_t root, int signal_number)
         return -1;
     tree->count = tree->below_count = 0;
     tree->below_resident_pages = 0;
+    tree->below_written_bytes = 0;
     struct dirent *entry;
     int result = 0;
     while (result == 0 && (entry = readdir(directory)) != NULL) {
@@ -109,6 +121,8 @@ int proc_tree_read(struct proc_tree *tree, pid_t root, int signal_number)
             || !parse_stat(text, &proc))
             continue;
         mark_if_below(tree, &proc, root, signal_number);
+        if (proc.below)
+            tree->below_written_bytes += written_bytes(dirfd(directory), proc.pid);
         result = append(tree, &proc);
     }
     closedir(directory);

@@ -28,6 +28,7 @@ struct proc_tree {
     size_t capacity;
     size_t below_count;
     long below_resident_pages;
+    unsigned long long below_written_bytes; /* to files on a disk, children included that were waited for */
 };
 
 /* Take a new picture. Each process found below `root` is sent `signal_number` (0: none) the moment it

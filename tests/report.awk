@@ -1,8 +1,11 @@
 # report.awk - reads the results of a check (TAP, from bats) and says what they mean to the reader.
 #
-# Called by tests/run with -v step, directory, own (the directory that is the student's), gaps (a file: NUMBER FILE:LINE of each TODO that is still to write), todos
-# (a file: lines `TODO 3.2 FILE: what it is about`), only, and state (a file to write, see the end). Tests whose titles do not
-# begin with a TODO's number are just counted.
+# Called by tests/run with -v step, directory, own (the directory that is the student's), gaps (a file: NUMBER FILE:LINE of
+# each TODO that is still to write), todos (a file: lines `TODO 3.2 FILE: what it is about`), only, before (the state that the
+# last check has left, or empty), and state (a file to write, see the end). Tests whose titles do not begin with a TODO's number
+# are just counted.
+#
+# A mistake in a late TODO makes tests of earlier ones fail. So a TODO that was ok once is suspected last.
 
 BEGIN {
     target = "step" step
@@ -22,6 +25,9 @@ BEGIN {
             about[todo_count] = line
         }
     about[0] = "what is given: options, run directory"
+    while (before != "" && (getline line < before) > 0)
+        if (line ~ /^ok /)
+            for (i = split(line, part, " "); i > 1; i--) was_ok[part[i] + 0] = 1
 }
 
 function quoted(name) { return name ~ /[^A-Za-z0-9_.\/~+-]/ ? "\047" name "\047" : name }
@@ -44,7 +50,7 @@ function dot(mark) { printf "%s", mark; fflush(); if (++dots == 72) finish_dots(
         split(title, part, " ")
         id = part[1]
         # A place in order: 3.10.2 is behind 3.9.3, and what is given comes first.
-        order = todo * 1000 + number[3]
+        order = todo * 1000 + number[3] + (todo in was_ok ? 1000000 : 0)
         failure[wrong_count] = title
         if (first_order == "" || order < first_order) { first_order = order; first = wrong_count; first_id = id; first_todo = todo }
     } else if (title ~ / # skip/)
@@ -63,8 +69,9 @@ where { if ($0 ~ /failed( with status [0-9]+)?$/) where = 0; next }
 /^bats ended with status 1$/ || /^# bats warning/ { next }
 { finish_dots(); print }
 
-function line_of(number,    name) {
-    name = sprintf("  %s.%d  %-58s", step, number, substr(about[number], 1, 58))
+function line_of(number,    id, name) {
+    id = step "." number
+    name = sprintf("%-65s", sprintf("  %s  %s ", id, substr(about[number], 1, 60 - length(id))))
     if (wrong[number]) return name sprintf("%d of %d tests fail", wrong[number], run[number])
     if (number in gap && number == next_gap) return name "next: " gap[number]
     if (number in gap) return name "waits for " step "." next_gap
@@ -91,6 +98,20 @@ function print_failures(    i) {
     if (wrong_count > 1) print ""
 }
 
+# About the TODOs that fail now and did not before.
+function print_suspicion(    i, list) {
+    for (i = 1; i <= todo_count; i++) if (wrong[i] && i in was_ok) list = list " " step "." i
+    if (list == "") return
+    if (first_todo in was_ok) print "  It was ok before:  look at what you have changed since."
+    else print "  Ok before this:  " list ". What fails there now may come from TODO " step "." first_todo "."
+}
+
+# The TODOs that are ok, or were: not those that are gaps (again).
+function ok_so_far(    i, list) {
+    for (i = 1; i <= todo_count; i++) if (!(i in gap) && (i in was_ok || run[i] && !wrong[i])) list = list " " i
+    return list
+}
+
 END {
     finish_dots()
     print ""
@@ -108,6 +129,7 @@ END {
     if (wrong_count && todo_count) {
         print "  Next: " (first_todo == 0 ? "what was given, and does not work any more. A fresh step: make reset-" target : "mend TODO " step "." first_todo ", " about[first_todo])
         print "  This test alone:  make check-" target (directory ~ /^(\.\/)?solutions\// ? " SOLUTION=1" : directory != own ? " DIR=" quoted(directory) : "") " ONLY=" first_id
+        print_suspicion()
         if (first_todo > 0 && directory == own) print "  A hint:           make hint-" target
     } else if (next_gap != "" && todo_count) {
         print "  Next: write TODO " step "." next_gap " in " gap[next_gap] (directory != own ? "" : ". See " directory "/README.md, section TODO " step "." next_gap ".")
@@ -116,5 +138,6 @@ END {
     # For `make hint-stepN` and `make progress`.
     print step, done + 0, todo_count + 0 > state
     print (wrong_count ? step "." first_todo : next_gap != "" ? step "." next_gap : "-"), (first_id == "" ? "-" : first_id) > state
+    print "ok" ok_so_far() > state
     if (complete) print "complete" > state
 }

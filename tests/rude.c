@@ -108,6 +108,27 @@ static void babble_on(const char *unused)
         babble(unused);
 }
 
+/* One file after the other, none of them too large, in the run directory. */
+static void fill_disk(const char *unused)
+{
+    enum { FILE_MB = 15, FILES = 60 };
+    static char block[1 << 20];
+    const char *directory = getenv("OSPS_DIR");
+    (void)unused;
+    if (directory == NULL || mkdir(directory, 0700) == -1)
+        return;
+    for (int number = 0; number < FILES; number++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%d", directory, number);
+        int fd = open(path, O_WRONLY | O_CREAT, 0600);
+        for (int i = 0; fd != -1 && i < FILE_MB; i++)
+            if (write(fd, block, sizeof block) == -1)
+                return;
+        close(fd);
+    }
+    pause();
+}
+
 /* More and more, and at each bite a child that has all of it too: so it is over sooner. */
 static void eat(const char *unused)
 {
@@ -245,7 +266,8 @@ static const struct {
     { "status", end_with },             { "sleep", just_sleep },        { "babble-on", babble_on },
     { "eat", eat },                     { "orphans", breed_as_orphan }, { "parent", strike_parent },
     { "answer", answer_lost_parent },   { "everybody", strike_everybody },
-    { "semaphore", leave_semaphore },   { "sysv", leave_sysv_segment },
+    { "fill", fill_disk },              { "semaphore", leave_semaphore },
+    { "sysv", leave_sysv_segment },
 };
 
 int main(int argc, char **argv)

@@ -154,6 +154,13 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
     expect_equal "the secondary's segment" "$(segments_of "$(program_pid)")" "$(segments_of "$secondary")"
 }
 
+@test "1.2.2 the child becomes the secondary, and is heard of" {
+    because "the child goes on where fork(2) was called, as a second principal, if it is not sent its own way: fork(2)"
+    start principal -n 1000 -i 20
+    await "^$STAMP secondary1\\[[0-9]+\\] "
+    expect_no_line "principal\\[$(children_of "$(program_pid)")\\] "
+}
+
 @test "1.0.4 the run directory is made with mode 0700, whatever the umask" {
     because "mkdir(2) takes the mode; made first and chmod-ed later, it is open to others in between"
     umask 0
@@ -226,6 +233,23 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
     send KILL principal
     await_end
     expect_all_gone_within 2000
+}
+
+@test "1.5.14 a SIGCHLD that has come for nothing does not hold the principal" {
+    because "SIGCHLD is a hint: waitpid(2) without WNOHANG waits for a child that may live long"
+    start principal -n 1000 -i 20
+    await_event secondary1 read
+    local last
+    last=$(numbers principal write | awk '{ print $NF }')
+    send CHLD principal
+    await "write $((last + 10))\$"
+}
+
+@test "1.5.15 to end the secondary is to signal it alone, not its whole process group" {
+    because "kill(2) with pid 0 signals every process of the group, and waitpid(2) takes 0 too: who notes fork(2)'s result (1.2)?"
+    run_to_end bash -c 'trap "echo A bystander gets SIGTERM >&2" TERM; "$@"' - "$LAB_DIR/principal" -n 3 -i 20
+    expect_equal "signals to others" "" "$(errors | grep bystander)"
+    expect_line 'reaped secondary1\[[1-9][0-9]*\] '
 }
 
 @test "1.5.6 after kill -9 of everything the next start cleans up and counts from 1" {

@@ -30,6 +30,7 @@ has_secondary_or_stands() { has_secondary || stands_at_later_todo; }
 
 # The child of the program; the journal may be too quiet to tell.
 secondary_pid() { children_of "$(program_pid)"; }
+is_in_state() { [[ $(sed 's/.*) //' "/proc/$2/stat" 2>/dev/null) == "$1"* ]]; }
 has_secondary() { [[ -n $(secondary_pid) ]]; }
 
 @test "2.0.1 -h prints the usage on standard output and exits 0" {
@@ -52,13 +53,13 @@ has_secondary() { [[ -n $(secondary_pid) ]]; }
 }
 
 @test "2.7.1 without an exchange it ends cleanly" {
-    because "a loop that asks at its end runs once too often"
+    because "a word without its newline is no line (2.4); a wait that a signal interrupts (EINTR) has not failed (2.5); a loop that asks at its end runs once too often (2.7)"
     run_to_end principal -n 0
     expect_exchanges 0
 }
 
 @test "2.7.2 one exchange is one ping and one pong" {
-    because "one too many or too few: who counts first, and when does the loop ask?"
+    because "one too many or too few: who counts first, and when does the loop ask? None: is there a newline (2.4), was EINTR taken for an error (2.5)?"
     run_to_end principal -n 1
     expect_exchanges 1
 }
@@ -115,6 +116,20 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     because "the child goes on where fork(2) was called, with a copy of every descriptor: pipe(7), fork(2)"
     start principal -n 5
     await "^$STAMP secondary1\\[[0-9]+\\] "
+}
+
+@test "2.3.2 SIGINT and SIGHUP do not end the secondary" {
+    because "signals_close() restores the default actions, which end a process; SIG_IGN has to come after it: signal(7), SIG_IGN in signal(2)"
+    start principal -n 100000000
+    await "^$STAMP secondary1\\[[0-9]+\\] "
+    send STOP "$(program_pid)"      # what the secondary does now, it does by itself
+    local secondary signal
+    secondary=$(secondary_pid)
+    for signal in INT HUP; do
+        send $signal "$secondary"
+        let_pass 200
+        expect_that "the secondary still runs after SIG$signal" is_running "$secondary"
+    done
 }
 
 @test "2.4.1 the principal says ping" {
@@ -190,7 +205,13 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
 @test "2.6.1 a secondary killed is noticed at once: a message, exit 1, nothing left" {
     because "a pipe ends when nobody has its writing end open: the principal, too, must close the end it does not use. pipe(7)"
     start_playing
-    send KILL "$(secondary_pid)"
+    local secondary
+    secondary=$(secondary_pid)
+    # Stopped first, so that the principal waits for it, and is not about to write.
+    send STOP "$secondary"
+    eventually 2000 is_in_state T "$secondary" && eventually 2000 is_in_state S "$(program_pid)" ||
+        fail "a principal that waits for its secondary" "$(all_below)"
+    send KILL "$secondary"
     await_end 2000
     expect_status 1
     expect_stderr '^principal: .'
@@ -212,7 +233,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
 }
 
 @test "2.7.8 a principal killed: the secondary reads end of file and ends" {
-    because "read(2) gives 0 only when every writing end is closed: has the secondary inherited one itself? fifo(7)"
+    because "read(2) gives 0 only when every writing end is closed: has the secondary inherited one itself (2.3)? fifo(7)"
     supervise_with -g 3000
     start_playing
     send KILL "$(program_pid)"
@@ -221,7 +242,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
 }
 
 @test "2.7.9 after kill -9 of everything the next start cleans up and works" {
-    because "mkfifo(3) says EEXIST for a pipe that was left behind: unlink(2) it, once the run directory is surely yours"
+    because "mkfifo(3) says EEXIST for a pipe that was left behind: unlink(2) it (2.1), once the run directory is surely yours"
     start_playing
     local segment
     segment=$(segments_of "$(program_pid)")
@@ -232,7 +253,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
 }
 
 @test "2.7.10 what lies in the run directory under a pipe's name does no harm" {
-    because "a FIFO with old bytes, or a plain file, opens like a fresh pipe: remove it first. unlink(2), mkfifo(3)"
+    because "a FIFO with old bytes, or a plain file, opens like a fresh pipe: remove it first (2.1). unlink(2), mkfifo(3)"
     mkdir -m 700 "$OSPS_DIR"
     mkfifo "$OSPS_DIR/dwtube1"
     echo "rubbish" >"$OSPS_DIR/wdtube1"

@@ -242,6 +242,20 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     expect_kept principal secondary1 secondary3
 }
 
+@test "3.4.5 a watchdog that was stopped for a while does not make up for the probes that it missed" {
+    because "the next probe is due a period from now. Reckoned from the last date, the missed ones come in a burst: who answers those?"
+    start_lab
+    send STOP "$(program_pid)"
+    let_pass $((6 * PERIOD_MS))
+    mark
+    send CONT "$(program_pid)"
+    eventually "$DEFAULT_MS" has_probed_thrice || fail "three more probes" "$(since_mark | grep -c ' status ')"
+    expect_between "milliseconds from the first of three probes to the third" "$PERIOD_MS" 10000 \
+        "$(since_mark | awk '$3 == "status" && ++count <= 3 { at[count] = $1 } END { printf "%d", (at[3] - at[1]) * 1000 }')"
+}
+
+has_probed_thrice() { (($(since_mark | grep -c ' status ') >= 3)); }
+
 @test "3.4.4 a server that answers late, but within the timeout, is left alone" {
     because "the timeout begins with the probe; until it is over nobody is frozen, however many probes have followed"
     TIMEOUT_MS=3000     # longer than the period: the next probe is no deadline

@@ -75,7 +75,14 @@ load step4
     eventually 10000 is_open 2223 || fail "a secondary on port 2223" "connection refused"
 }
 
-@test "4.8.1 without -p the client's port is 2222" {
+@test "4.8.1 the result of one request is printed, and nothing else" {
+    because "TOKEN, then the text, to the secondary; the word after \`resultat\` is the result, and counts when \`fintraitement\` has come"
+    start_lab
+    ask 'requetetype1 hello'
+    expect_answers HELLO
+}
+
+@test "4.8.22 without -p the client's port is 2222" {
     because "an option that is not given has its default: set it before the loop over getopt(3)"
     start watchdog -a "$ADDRESS"
     eventually 10000 is_open 2223 || fail "a secondary on port 2223" "connection refused"

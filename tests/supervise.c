@@ -16,7 +16,8 @@
  *     leftover process PID COMMAND                          still there GRACE_MS after the program's end
  *     leftover segment NAME | leftover segment sysv ID | leftover pipe PATH
  *                                                           we remove them, except after SIGUSR1
- *     too many processes N | too much memory N MB           then all were ended; shared memory counts for each process
+ *     too many processes N | too much memory N MB | too much written N MB
+ *                                                           then all were ended; shared memory counts for each process
  *     interrupted                                           we were told to end everything
  *
  * It is a subreaper (prctl(2)): whatever loses its parent becomes our child, daemons included, so nothing
@@ -34,9 +35,9 @@
  * at once.
  *
  * Wakes up for SIGCHLD, for these signals, and every TICK_MS to look at /proc.
- * Left out on purpose: anything not Linux; processes with threads. Malice that looks for the keeper, or for bats. Any
- * number of files of up to 16 MB each. Memory in files that no process has mapped. kill(-1, ...) where fence.c can do
- * nothing: it ends all that the user runs. What leftovers.c and sysv.c say that they leave out.
+ * Left out on purpose: anything not Linux; processes with threads. Malice that looks for the keeper, or for bats. Memory
+ * in files that no process has mapped. kill(-1, ...) where fence.c can do nothing: it ends all that the user runs. What
+ * leftovers.c and sysv.c say that they leave out.
  */
 #include "launch.h"
 #include "leftovers.h"
@@ -53,10 +54,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_MS = 20, MAX_TICK_MS = 80, MAX_PROCESSES = 500, MAX_MEMORY_MB = 1024, PROCESS_MB = 8, MAX_ORPHANS = 1024,
-       A_FEW = 64 };
+enum { TICK_MS = 20, MAX_TICK_MS = 80, MAX_PROCESSES = 500, MAX_MEMORY_MB = 1024, PROCESS_MB = 8,
+       MAX_WRITTEN_MB = 256, MAX_ORPHANS = 1024, A_FEW = 64 };
 
-enum ending { RUNNING, ENDED, HUNG, TOO_MANY, TOO_MUCH_MEMORY, KILLED, INTERRUPTED, UNSUPERVISED };
+enum ending { RUNNING, ENDED, HUNG, TOO_MANY, TOO_MUCH_MEMORY, TOO_MUCH_WRITTEN, KILLED, INTERRUPTED, UNSUPERVISED };
 
 struct orphan {
     pid_t pid;
@@ -202,6 +203,11 @@ static long memory_mb(void)
     return run.tree.below_resident_pages / ((1 << 20) / sysconf(_SC_PAGESIZE));
 }
 
+static long written_mb(void)
+{
+    return (long)(run.tree.below_written_bytes >> 20);
+}
+
 /* If there was too much of something at the last look, that is the ending. Some memory any process has by itself:
  * hundreds of clients with AddressSanitizer in them are no fault. */
 static bool is_beyond_limit(void)
@@ -210,6 +216,8 @@ static bool is_beyond_limit(void)
         run.ending = TOO_MANY;
     else if (memory_mb() > MAX_MEMORY_MB + PROCESS_MB * (long)run.tree.below_count)
         run.ending = TOO_MUCH_MEMORY;
+    else if (written_mb() > MAX_WRITTEN_MB)
+        run.ending = TOO_MUCH_WRITTEN;
     else
         return false;
     return true;
@@ -304,6 +312,7 @@ static void report_ending(void)
     case HUNG: report_living("hung", true); break;
     case TOO_MANY: fprintf(run.findings, "too many processes %zu\n", run.tree.below_count); break;
     case TOO_MUCH_MEMORY: fprintf(run.findings, "too much memory %ld MB\n", memory_mb()); break;
+    case TOO_MUCH_WRITTEN: fprintf(run.findings, "too much written %ld MB\n", written_mb()); break;
     case INTERRUPTED: fputs("interrupted\n", run.findings); break;
     case KILLED: case RUNNING: case UNSUPERVISED: break;
     }

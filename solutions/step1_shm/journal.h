@@ -4,7 +4,8 @@
  *
  * and trouble goes to standard error: `ROLE: what it tried: why`.
  *
- * Each line is one write(2), so lines of several processes never mix.
+ * Each line is one write(2), so lines of several processes never mix. The newline is
+ * added here: a "\n" in the text shows as `?`, as every control character does.
  * There is no stdio: a buffer that is full at fork(2) would be printed twice.
  */
 #ifndef JOURNAL_H

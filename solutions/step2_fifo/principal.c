@@ -128,7 +128,7 @@ static _Noreturn void become_secondary(struct channel *own)
     signals_close();
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
-    // STUB: todo("2.3", channel);
+    // STUB: todo("2.3", channel, own);
     // END
     if (signals_let_all_go() == -1)
         die("unblock signals");
@@ -194,7 +194,8 @@ static bool wait_readable(int fd, int64_t deadline_ms)
     // TODO 2.5: wait with poll(2) until one of the two has something to read, or the deadline has
     // come (clock_left_ms() knows how long that is). To be interrupted by a signal is no failure,
     // and a signal may have come all the same. Empty the signals' pipe if it has something
-    // (signals_drain()). Return false if nothing has come, and the deadline has.
+    // (signals_drain()). Return false if the deadline has come and nothing else; else true, which
+    // is the answer to an interruption too as long as time is left.
     // SOLUTION
     int ready = poll(wanted, 2, clock_left_ms(deadline_ms));
 

@@ -53,7 +53,7 @@ int fifo_make_pair(int rundir_fd, int number)
         || mkfifoat(rundir_fd, names.to_principal, 0600) == -1)
         return -1;
     return 0;
-    // STUB: todo("2.1", rundir_fd, names);
+    // STUB: todo("2.1", rundir_fd, number, names);
     // END
 }
 
@@ -91,7 +91,7 @@ int fifo_open_secondary_side(struct channel *channel, int rundir_fd, int number)
         channel->out = open_end(rundir_fd, names.to_principal, O_WRONLY);
         (void)close(placeholder);
     }
-    // STUB: todo("2.2", rundir_fd, names);
+    // STUB: todo("2.2", channel, rundir_fd, names, open_end);
     // END
     return check_open(channel);
 }

@@ -42,8 +42,8 @@ static int reserve(int fd, size_t size)
 static int make_and_map(struct segment *segment, int *fd)
 {
     // TODO 1.1: make the shared memory object called segment->name: it must be new, and mode 0600.
-    // Give it its bytes with reserve(). Map them into segment->memory, for reading and writing, so
-    // that other processes see what this one writes.
+    // Store its descriptor in *fd. Give it its bytes with reserve(). Map them into segment->memory,
+    // for reading and writing, so that other processes see what this one writes.
     // SOLUTION
     *fd = shm_open(segment->name, O_CREAT | O_EXCL | O_RDWR, 0600);
     if (*fd == -1 || reserve(*fd, segment->size) == -1)

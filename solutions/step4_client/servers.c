@@ -163,8 +163,8 @@ static void bury_principal(void)
     }
     // TODO 3.8: kill the principal's whole group: which number has it, and until when is it certain
     // that no stranger has it? Then wait for the principal (await_death()), and tell child_died() how
-    // it ended. Then wait until the last of its secondaries has gone (lifeline_await_last()), but not
-    // longer than BURIAL_MS: if they have not, warnx().
+    // it ended. Then wait until the last of its secondaries has gone: lifeline_await_last() wants to know
+    // until which moment, which is BURIAL_MS from now (clock_ms()). If they have not gone by then, warnx().
     // SOLUTION
     (void)kill(-principal_pid(), SIGKILL);
     child_died(child, await_death(child));
@@ -289,7 +289,8 @@ void servers_stop(void)
     // TODO 3.9: first the secondaries that are ours (there are some under `direct` only): SIGTERM to
     // each, and SIGCONT, without which a stopped process would not hear it. They have half of the
     // timeout (await_end(), secondaries_have_ended()); those that hang are killed, and awaited too.
-    // Then the principal's group in the same way, if there is a principal: it has until deadline_ms.
+    // Then the principal's group in the same way, if there is a principal: it has until deadline_ms
+    // (principal_has_ended()).
     // bury_principal(), below, ends what is left.
     // SOLUTION
     signal_secondaries(SIGTERM);
@@ -303,7 +304,8 @@ void servers_stop(void)
         (void)kill(-principal_pid(), SIGCONT);
         (void)await_end(principal_has_ended, deadline_ms);
     }
-    // STUB: todo("3.9", deadline_ms, signal_secondaries, await_end, secondaries_have_ended);
+    // STUB: todo("3.9", deadline_ms, signal_secondaries, await_end, secondaries_have_ended,
+    // STUB:      principal_has_ended);
     // END
     if (principal_pid() != 0)
         bury_principal();

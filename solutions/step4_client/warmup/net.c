@@ -13,12 +13,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+int net_parse_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    long port;
+
+    if (digits == 0 || digits > 5 || text[digits] != '\0')
+        return -1;
+    port = strtol(text, NULL, 10);
+    return port >= 1 && port <= 65535 ? (int)port : -1;
+}
+
 /* Ports travel in network byte order: the most significant byte first. */
-static bool find_address(struct sockaddr_in *address, const char *host, int port)
+bool net_find(struct sockaddr_in *address, const char *host, int port)
 {
     struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
     struct addrinfo *found;
@@ -32,6 +44,14 @@ static bool find_address(struct sockaddr_in *address, const char *host, int port
     address->sin_port = htons((uint16_t)port);
     freeaddrinfo(found);
     return true;
+}
+
+void net_name(const struct sockaddr_in *address, char name[NET_NAME_ROOM])
+{
+    char host[INET_ADDRSTRLEN] = "?";
+
+    (void)inet_ntop(AF_INET, &address->sin_addr, host, sizeof host);
+    (void)snprintf(name, NET_NAME_ROOM, "%s:%d", host, ntohs(address->sin_port));
 }
 
 static int give_up(int fd, const char *what, const char *host, int port)
@@ -48,7 +68,7 @@ int net_listen(const char *host, int port)
     int on = 1;
     int fd;
 
-    if (!find_address(&address, host, port))
+    if (!net_find(&address, host, port))
         return -1;
     // TODO 4w.1: make a TCP socket and store it in fd. Let it have its port although connections of an
     // earlier start are still in TIME_WAIT there (SO_REUSEADDR). Give it its address, and make it
@@ -70,7 +90,6 @@ int net_accept(int listener, char peer[NET_NAME_ROOM])
 {
     struct sockaddr_in address;
     socklen_t size = sizeof address;
-    char host[INET_ADDRSTRLEN] = "?";
     int fd;
 
     do
@@ -78,8 +97,7 @@ int net_accept(int listener, char peer[NET_NAME_ROOM])
     while (fd == -1 && errno == EINTR);
     if (fd == -1)
         return -1;
-    (void)inet_ntop(AF_INET, &address.sin_addr, host, sizeof host);
-    (void)snprintf(peer, NET_NAME_ROOM, "%s:%d", host, ntohs(address.sin_port));
+    net_name(&address, peer);
     return fd;
 }
 
@@ -126,7 +144,7 @@ int net_connect(const char *host, int port, int timeout_ms)
     struct sockaddr_in address;
     int fd;
 
-    if (!find_address(&address, host, port))
+    if (!net_find(&address, host, port))
         return -1;
     fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd == -1 || connect_in_time(fd, &address, timeout_ms) == -1)

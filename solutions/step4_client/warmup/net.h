@@ -2,10 +2,22 @@
 #ifndef NET_H
 #define NET_H
 
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 enum { NET_NAME_ROOM = 24 /* "255.255.255.255:65535" */ };
+
+/* The port (1 to 65535) that `text` names in decimal digits, or -1. */
+int net_parse_port(const char *text);
+
+/* The address of `host`, a name or a dotted address, with `port`. Returns false after a message
+ * on standard error. */
+bool net_find(struct sockaddr_in *address, const char *host, int port);
+
+/* Stores in `name` what `address` is called in messages, as 127.0.0.1:40312. */
+void net_name(const struct sockaddr_in *address, char name[NET_NAME_ROOM]);
 
 /* A TCP socket that listens on `port` (1 to 65535) of `host`, a name or a dotted address of
  * this machine. It can have the port at once when an earlier owner has just ended.

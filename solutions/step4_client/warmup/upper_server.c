@@ -1,0 +1,262 @@
+/* upper_server: sends each line back in upper case, until a line that is one dot.
+ *
+ *     client                        upper_server
+ *       | -- hello ------------------>  |
+ *       | <------------------ HELLO --- |
+ *       | -- . ---------------------->  |
+ *       | <------------ (end of file)-- |
+ *
+ * One process for all clients: poll(2) says who has something, and nobody is waited for alone. A
+ * client takes a place of a table: while all are taken, the next ones wait in the queue of the
+ * listening socket. So a place must not be held for ever: who sends no line for too long is
+ * sent away. That holds as well for who does not read: its answer stays here, and no line of
+ * it is taken before that has gone.
+ *
+ * Left out on purpose: letters that are more than one byte; ASCII alone becomes upper case.
+ */
+#include "clock.h"
+#include "journal.h"
+#include "line.h"
+#include "net.h"
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: upper_server [-a ADDRESS] [-p PORT] [-t IDLE_MS]\n"
+    "  -a ADDRESS  where to listen (default 127.0.0.1)\n"
+    "  -p PORT     (default 8080)\n"
+    "  -t IDLE_MS  a client that sends no line for so long is sent away (default 60000)\n"
+    "  -h          this text\n";
+
+enum { MOST_CLIENTS = 64 };
+
+struct options {
+    const char *address;
+    int port;
+    int idle_ms;
+};
+
+struct client {
+    struct line_reader reader;  /* its fd is -1 where the place is free */
+    char name[NET_NAME_ROOM];
+    int64_t deadline_ms;        /* for the next line */
+    char answer[LINE_ROOM];     /* a longest line with its newline */
+    size_t length;
+    size_t sent;                /* of the answer's `length` bytes */
+};
+
+static struct client clients[MOST_CLIENTS];
+static int idle_ms;
+
+static struct options parse_options(int argc, char *argv[])
+{
+    struct options options = { .address = "127.0.0.1", .port = 8080, .idle_ms = 60000 };
+    int option;
+
+    options_init("upper_server", usage);
+    while ((option = getopt(argc, argv, ":ha:p:t:")) != -1)
+        switch (option) {
+        case 'a': options.address = optarg; break;
+        case 'p': options.port = (int)parse_number('p', optarg, 1, 65535); break;
+        case 't': options.idle_ms = (int)parse_number('t', optarg, 1, 86400000); break;
+        case 'h': print_usage(); /* and does not come back */
+        default: wrong_option(option);
+        }
+    expect_no_operand(argc, argv);
+    return options;
+}
+
+/* There is nothing to undo: the kernel closes what we have open. _exit(2) may be called in a
+ * handler, exit(3) may not. */
+static void end_at_once(int number)
+{
+    (void)number;
+    _exit(journal_is_lost() ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+static int set_nonblocking(int fd)
+{
+    return fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
+static int set_up(const struct options *options)
+{
+    int listener;
+
+    idle_ms = options->idle_ms;
+    for (int i = 0; i < MOST_CLIENTS; i++)
+        clients[i].reader.fd = -1;
+    if (signal(SIGINT, end_at_once) == SIG_ERR || signal(SIGTERM, end_at_once) == SIG_ERR)
+        die("catch signals");
+    listener = net_listen(options->address, options->port);
+    if (listener == -1)
+        exit(EXIT_FAILURE);
+    /* Who was there when poll(2) looked may have gone when accept(2) comes, which would wait. */
+    if (set_nonblocking(listener) == -1)
+        die("listen without waiting");
+    journal("listening on %s:%d", options->address, options->port);
+    return listener;
+}
+
+static struct client *find_free_place(void)
+{
+    for (int i = 0; i < MOST_CLIENTS; i++)
+        if (clients[i].reader.fd == -1)
+            return &clients[i];
+    return NULL;
+}
+
+static void admit(int listener)
+{
+    struct client *client = find_free_place();
+    int fd;
+
+    if (client == NULL)
+        return;
+    fd = net_accept(listener, client->name);
+    if (fd == -1) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            warn("accept a client");
+        return;
+    }
+    if (set_nonblocking(fd) == -1) {
+        (void)close(fd);
+        return;
+    }
+    line_reader_init(&client->reader, fd);
+    client->length = client->sent = 0;
+    client->deadline_ms = clock_ms() + idle_ms;
+    journal("accepted %s", client->name);
+}
+
+static void send_away(struct client *client, const char *why)
+{
+    journal("left %s: %s", client->name, why);
+    (void)close(client->reader.fd);
+    client->reader.fd = -1;
+}
+
+static bool has_answer(const struct client *client)
+{
+    return client->sent < client->length;
+}
+
+/* Makes client->answer out of the line. Returns false if the line says that it was the last. */
+static bool answer(struct client *client, const char *line)
+{
+    // TODO 4w.10: return false if the line is one dot and nothing else. Otherwise put the line into
+    // client->answer, each character in upper case (toupper(3): read there what it wants to be given),
+    // and a newline behind it in place of the '\0'. Then there are client->length bytes to send,
+    // of which client->sent, none, have been sent: return true.
+    // SOLUTION
+    size_t length = strlen(line);
+
+    if (strcmp(line, ".") == 0)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        client->answer[i] = (char)toupper((unsigned char)line[i]);
+    client->answer[length] = '\n';
+    client->length = length + 1;
+    client->sent = 0;
+    return true;
+    // STUB: todo("4w.10", client, line);
+    // END
+}
+
+/* Sends as much of the answer as the client takes now. Returns 0, or -1 with errno. */
+static int send_answer(struct client *client)
+{
+    ssize_t count;
+
+    do
+        count = write(client->reader.fd, client->answer + client->sent, client->length - client->sent);
+    while (count == -1 && errno == EINTR);
+    if (count == -1)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
+    client->sent += (size_t)count;
+    return 0;
+}
+
+/* Does the next thing for a client: the rest of an answer, or a line and the answer to it. */
+static void attend(struct client *client)
+{
+    char line[LINE_ROOM];
+
+    if (!has_answer(client))
+        switch (line_read(&client->reader, line)) {
+        case LINE_NONE: return;
+        case LINE_END: send_away(client, "end of file"); return;
+        case LINE_ERROR: send_away(client, strerror(errno)); return;
+        case LINE_READY:
+            client->deadline_ms = clock_ms() + idle_ms;
+            if (!answer(client, line)) {
+                send_away(client, "a dot");
+                return;
+            }
+        }
+    if (send_answer(client) == -1)
+        send_away(client, strerror(errno));
+}
+
+/* Lines that have been read already: poll(2) knows nothing of them. */
+static bool has_work(const struct client *client)
+{
+    return client->reader.fd != -1 && !has_answer(client) && line_is_waiting(&client->reader);
+}
+
+/* Waits until there is something to do, and tells what in `wanted`: the listener, then a place each. */
+static void wait_for_work(int listener, struct pollfd wanted[1 + MOST_CLIENTS])
+{
+    int64_t next_ms = clock_ms() + LONGEST_WAIT_MS;
+
+    /* A negative descriptor is skipped: who could not be admitted now need not wake us. */
+    wanted[0] = (struct pollfd){ .fd = find_free_place() != NULL ? listener : -1, .events = POLLIN };
+    for (int i = 0; i < MOST_CLIENTS; i++) {
+        const struct client *client = &clients[i];
+        short events = has_answer(client) ? POLLOUT : POLLIN;
+
+        wanted[1 + i] = (struct pollfd){ .fd = client->reader.fd, .events = events };
+        if (client->reader.fd != -1 && client->deadline_ms < next_ms)
+            next_ms = client->deadline_ms;
+        if (has_work(client))
+            next_ms = 0;
+    }
+    if (poll(wanted, 1 + MOST_CLIENTS, clock_left_ms(next_ms)) == -1 && errno != EINTR)
+        die("wait for clients");
+}
+
+static _Noreturn void serve_all(int listener)
+{
+    struct pollfd wanted[1 + MOST_CLIENTS];
+
+    for (;;) {
+        wait_for_work(listener, wanted);
+        for (int i = 0; i < MOST_CLIENTS; i++) {
+            struct client *client = &clients[i];
+
+            if (wanted[1 + i].revents != 0 || has_work(client))
+                attend(client);
+            if (client->reader.fd != -1 && clock_ms() >= client->deadline_ms)
+                send_away(client, "no line for too long");
+        }
+        if (wanted[0].revents != 0)
+            admit(listener);
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    struct options options = parse_options(argc, argv);
+
+    journal_init("upper_server", false);
+    serve_all(set_up(&options));
+}

@@ -1,0 +1,21 @@
+/* per_client: a server that has a process of its own for each of its clients.
+ *
+ *     server ---+--- process of client 1 ---- what it starts      each process leads a
+ *               +--- process of client 2                          process group
+ *
+ * A process may wait for its client as long as it likes: it holds nobody else up, and what it
+ * does wrong ends with it. The server itself only accepts, and waits for the ends.
+ */
+#ifndef PER_CLIENT_H
+#define PER_CLIENT_H
+
+/* So many clients at the same time. The next ones wait in the listener's queue. */
+enum { PER_CLIENT_MOST = 64 };
+
+/* Calls serve() in a new process for each client of `listener`, until SIGINT, SIGTERM or SIGHUP
+ * comes. The client's socket is O_NONBLOCK, and closed behind serve(); neither it nor the
+ * listener is inherited through exec(3). At the end, all these processes and what they have
+ * started are killed and waited for. */
+void per_client_serve(int listener, void (*serve)(int client, const char *peer));
+
+#endif
