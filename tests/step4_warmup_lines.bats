@@ -5,6 +5,8 @@
 # Titles are claims; the number is the last TODO that the test needs. The words are explained in helpers.bash, tcp.bash and
 # step4_warmup_lines.bash. What the programs say in their messages is theirs: only that they say something is asked.
 
+# shellcheck disable=SC2012,SC2016,SC2030,SC2031  # $ for another shell; a variable set in a test is meant for that test
+
 load helpers
 load tcp
 load step4_warmup_lines
@@ -400,11 +402,13 @@ heard() { look_at "$1" && await "^$2\$"; }
 # ---- 4w.5: talk
 
 start_talk() {
-    start_server server talk -l "$@"
+    start_server server talk -l
     start_typing client talk -p "$PORT" "$ADDRESS"
     look_at server
     await_client
 }
+
+has_speaker() { [[ -n $(children_of "$(program_pid)") ]]; }
 
 # Both have ended, with this status.
 expect_both_ended() {
@@ -496,7 +500,7 @@ expect_both_ended() {
     because "a stopped process acts on SIGKILL and SIGCONT alone; and a waitpid(2) without a kill(2) that works waits for ever"
     start_talk
     look_at client
-    eventually 5000 eval '[[ -n $(children_of "$(program_pid)") ]]'
+    eventually 5000 has_speaker
     send STOP "$(children_of "$(program_pid)")"
     end_typing server
     expect_both_ended 0
@@ -506,7 +510,7 @@ expect_both_ended() {
     because "SIGCHLD tells of it, waitpid(2) how: by a signal. The pid must be known: speaker_pid. A side that cannot speak has failed"
     start_talk
     look_at client
-    eventually 5000 eval '[[ -n $(children_of "$(program_pid)") ]]'
+    eventually 5000 has_speaker
     send KILL "$(children_of "$(program_pid)")"
     await_end
     expect_status 1
@@ -622,7 +626,7 @@ say_much() {
 }
 
 @test "4w.6.3 one that stops reading holds nobody up, and is dropped in the end" {
-    because "a write(2) to who does not read waits, unless O_NONBLOCK: then the rest is kept, flush() writes it at POLLOUT, up to a bound"
+    because "write(2) waits for who does not read, unless O_NONBLOCK: then the rest is kept, flush() writes it at POLLOUT; up to a bound"
     start_chat
     join deaf
     join speaker
