@@ -5,6 +5,9 @@
  *
  * A process may wait for its client as long as it likes: it holds nobody else up, and what it
  * does wrong ends with it. The server itself only accepts, and waits for the ends.
+ *
+ * Left out on purpose: whoever opens PER_CLIENT_MOST connections keeps all others waiting until
+ * those are given up.
  */
 #ifndef PER_CLIENT_H
 #define PER_CLIENT_H

@@ -44,11 +44,11 @@ static pid_t start_program(const char *program, char *const argv[], int *output)
 
     if (open_pipe(ends) == -1)
         return -1;
-    // TODO 4w.13: fork(2), with the pid in pid. The child calls forget_server(), makes the writing end of
-    // the pipe (ends[1]) its standard output and its standard error (dup2(2)), and becomes the program
-    // (execvp(3)). Where one of these fails, _exit(CANNOT_RUN): not exit(3), and never a return, or
-    // there would be two servers. The parent closes the writing end: the pipe is to end with the
-    // program. run_program() below does the rest, the waiting too.
+    // TODO 4w.13: fork(2), with the pid in pid. The child calls forget_server(), makes the writing end
+    // of the pipe (ends[1]) its standard output and its standard error (dup2(2)), and becomes the
+    // program (execvp(3)). Where one of these fails, _exit(CANNOT_RUN): not exit(3), and never a
+    // return, or there would be two servers. The parent closes the writing end: the pipe is to end
+    // with the program. run_program() below does the rest, the waiting too.
     pid = -1;
     todo("4w.13", program, argv, ends, pid, forget_server);
     if (pid == -1)

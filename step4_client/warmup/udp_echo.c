@@ -104,7 +104,7 @@ static bool ask(int fd, const struct sockaddr_in *server, const struct datagram 
     // and do not make the deadline later, which is options.timeout_ms after sending. When it has
     // passed, say so (warnx()) and do the same again, options.retries times. Return true for an
     // answer, false when there was none at last.
-    todo("4w.16", fd, server, sent, received, from, receive, is_from, is_same);
+    todo("4w.16", fd, server, sent, received, &from, receive, is_from, is_same);
 }
 
 /* Without the number in front. */
