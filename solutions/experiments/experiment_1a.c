@@ -1,0 +1,2 @@
+#include "experiment.h"
+int main(int c,char**v){experiment_begin(c,v,"1a","x");return experiment_end("");}
