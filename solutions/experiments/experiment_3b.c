@@ -29,14 +29,14 @@ enum {
 
 static const char order[] = "restart\n";
 static const int order_length = sizeof order - 1;
-static struct running system;
+static struct running lab;
 
 static void start_system(void)
 {
     static const char *const options[] = { "-n", "1", "-i", "3600000", "-p", "3600000", "-t", "60000", NULL };
 
-    running_start(&system, options);
-    running_await_secondaries(&system, 1);
+    running_start(&lab, options);
+    running_await_secondaries(&lab, 1);
     pass_ms(SETTLE_MS);
 }
 
@@ -45,7 +45,7 @@ static int open_tube(int flags)
     char path[300];
     int fd;
 
-    (void)snprintf(path, sizeof path, "%s/dwtube1", system.directory);
+    (void)snprintf(path, sizeof path, "%s/dwtube1", lab.directory);
     fd = open(path, O_WRONLY | flags);
     if (fd == -1)
         die("open %s", path);
@@ -68,7 +68,7 @@ static void give_one_order(int fd)
     say("write(dwtube1, \"restart\\n\", %d) = %zd, after %.0f microseconds", order_length, written, us);
     claim(written == order_length, "to the writer it looks well: all is written");
     say("$ wait %d ms for something to happen", PATIENCE_MS);
-    claim(!can_read(system.journal, PATIENCE_MS) && is_stopped(system.secondary[1]),
+    claim(!can_read(lab.journal, PATIENCE_MS) && is_stopped(lab.secondary[1]),
           "nothing happens: the journal is silent, the secondary is the same, and still stopped");
 }
 
@@ -107,7 +107,7 @@ static pid_t block_a_writer(void)
         write_and_wait();
     note_child(pid);
     pass_ms(PATIENCE_MS);
-    show_ps(system.secondary[1], pid);
+    show_ps(lab.secondary[1], pid);
     claim(waitpid(pid, NULL, WNOHANG) == 0 && state_of(pid) == 'S', "the writer %ld hangs in write(2), for %d ms now",
           (long)pid, PATIENCE_MS);
     return pid;
@@ -115,7 +115,7 @@ static pid_t block_a_writer(void)
 
 static void kill_frozen(pid_t writer)
 {
-    pid_t old = system.secondary[1];
+    pid_t old = lab.secondary[1];
     int64_t before_us = clock_us();
     char line[256] = "";
     int status;
@@ -123,15 +123,15 @@ static void kill_frozen(pid_t writer)
     say("$ kill -9 %ld", (long)old);
     if (kill(old, SIGKILL) == -1)
         die("kill the secondary");
-    while (system.secondary[1] == old && running_next_line(&system, line, WAIT_MS))
+    while (lab.secondary[1] == old && running_next_line(&lab, line, WAIT_MS))
         ;
-    claim(system.secondary[1] != old, "a stopped process dies of SIGKILL: replaced after %.1f ms",
+    claim(lab.secondary[1] != old, "a stopped process dies of SIGKILL: replaced after %.1f ms",
           (double)(clock_us() - before_us) / 1000);
     say("%s", line);
     status = await_child(writer, WAIT_MS);
     claim(WIFEXITED(status) && WEXITSTATUS(status) == 2, "the writer is told at last: EPIPE, nobody will ever read it");
     pass_ms(SETTLE_MS);
-    claim(!is_gone(system.secondary[1]), "the new one has new pipes: it has not read the old orders");
+    claim(!is_gone(lab.secondary[1]), "the new one has new pipes: it has not read the old orders");
 }
 
 int main(int argc, char *argv[])
@@ -142,8 +142,8 @@ int main(int argc, char *argv[])
     experiment_begin(argc, argv, "3b", "Can a frozen server be told through its pipe to restart?");
     start_system();
     scene("A. One order, to a secondary that is frozen");
-    say("$ kill -STOP %ld", (long)system.secondary[1]);
-    if (kill(system.secondary[1], SIGSTOP) == -1 || !eventually(is_stopped, system.secondary[1], WAIT_MS))
+    say("$ kill -STOP %ld", (long)lab.secondary[1]);
+    if (kill(lab.secondary[1], SIGSTOP) == -1 || !eventually(is_stopped, lab.secondary[1], WAIT_MS))
         diex("stop the secondary: it runs");
     fd = open_tube(O_NONBLOCK);
     give_one_order(fd);
@@ -154,7 +154,7 @@ int main(int argc, char *argv[])
     scene("D. What reaches a process that does not run");
     kill_frozen(writer);
     (void)close(fd);
-    running_stop(&system);
+    running_stop(&lab);
     return experiment_end(
         "     \"Written\" means: in the pipe's buffer. It is read by the frozen process or by nobody. When the\n"
         "     buffer is full (64 KiB on Linux by default), whoever writes more is frozen too: the watchdog, of\n"
