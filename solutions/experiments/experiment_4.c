@@ -137,7 +137,7 @@ static int try_restart(const char *what, bool first_reuses, bool server_closes_f
     int fd = listen_on(address, next_reuses);
     int error = fd == -1 ? errno : 0;
 
-    say("%-38s %-5d %-9s  %s", what, ntohs(address.sin_port), state, error == 0 ? "listens" : strerror(error));
+    say("%-40s %-5d %-9s  %s", what, ntohs(address.sin_port), state, error == 0 ? "listens" : strerror(error));
     if (fd != -1)
         (void)close(fd);
     return error;
@@ -153,7 +153,7 @@ static void show_time_wait(void)
     if (inet_ntop(AF_INET, &address.sin_addr, text, sizeof text) == NULL)
         die("write an address");
     say("address %s", text);
-    say("%-38s %-5s %-9s  %s", "SO_REUSEADDR", "port", "state", "the next server");
+    say("%-40s %-5s %-9s  %s", "SO_REUSEADDR", "port", "state", "the next server");
     claim(try_restart("neither; the client closes first", false, false, false) == 0, "who closes first has TIME_WAIT: not the server, here");
     claim(try_restart("neither; the server closes first", false, true, false) == EADDRINUSE, "here it has, and its port is in use for a minute (Linux)");
     claim(try_restart("both; the server closes first", true, true, true) == 0, "with SO_REUSEADDR a port in TIME_WAIT can be had");
@@ -216,6 +216,7 @@ static void show_lost_socket(void)
     int listener = listen_on(make_address(0), true);
     struct sockaddr_in address;
     pid_t server;
+    int client;
 
     if (listener == -1)
         die("listen");
@@ -224,7 +225,8 @@ static void show_lost_socket(void)
     (void)close(listener);
     scene("B. A server that has its listening socket alone, is killed");
     kill_server(server);
-    claim(connect_to(address) == -1 && errno == ECONNREFUSED, "then a client hears: %s", strerror(errno));
+    client = connect_to(address);
+    claim(client == -1 && errno == ECONNREFUSED, "then a client hears: %s", client == -1 ? strerror(errno) : "-");
 }
 
 static void show_kept_socket(void)
