@@ -7,140 +7,25 @@
  * How much memory there is of all that is shared on this machine, the kernel tells in /proc/meminfo (Shmem). Our
  * pieces are large, so that others' changes do not hide them.
  */
-#define _XOPEN_SOURCE 700   /* System V: not in POSIX's base */
-#define _DEFAULT_SOURCE     /* MAP_ANONYMOUS: POSIX has it since 2024 */
-#include "experiment.h"
 #include "clock.h"
+#include "experiment.h"
 #include "journal.h"
+#include "kinds.h"
+#include "process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
-    MIB = 1 << 20,
-    SIZE_MIB = 16,
-    SIZE = SIZE_MIB * MIB,
     VALUE = 42,
-    NOTHING = -1,       /* read instead of VALUE: it could not attach */
     TIMES = 1000,
     WAIT_MS = 5000
 };
-
-static char posix_name[64];
-static key_t system_v_key;
-
-/* Each kind: make, which fails if it is there already; look, which attaches and reads; remove, and what
- * making and removing has to be called on. `make` returns NULL and `look` NOTHING with errno. */
-
-static void *map(int fd, int more_flags)
-{
-    void *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | more_flags, fd, 0);
-
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
-static void *make_anonymous(void)
-{
-    return map(-1, MAP_ANONYMOUS);
-}
-
-static void *make_posix(void)
-{
-    int fd = shm_open(posix_name, O_CREAT | O_EXCL | O_RDWR, 0600);
-    void *memory = NULL;
-
-    if (fd == -1)
-        return NULL;
-    if (ftruncate(fd, SIZE) == 0)
-        memory = map(fd, 0);
-    (void)close(fd);
-    return memory;
-}
-
-static int look_posix(void)
-{
-    int fd = shm_open(posix_name, O_RDWR, 0);
-    unsigned char *memory;
-    int value;
-
-    if (fd == -1)
-        return NOTHING;
-    memory = map(fd, 0);
-    (void)close(fd);
-    if (memory == NULL)
-        return NOTHING;
-    value = memory[0];
-    (void)munmap(memory, SIZE);
-    return value;
-}
-
-static int remove_posix(void)
-{
-    return shm_unlink(posix_name);
-}
-
-static void *make_system_v(void)
-{
-    int id = shmget(system_v_key, SIZE, IPC_CREAT | IPC_EXCL | 0600);
-    void *memory = id == -1 ? NULL : shmat(id, NULL, 0);
-
-    return memory == (void *)-1 ? NULL : memory;
-}
-
-static int look_system_v(void)
-{
-    int id = shmget(system_v_key, 0, 0);
-    unsigned char *memory;
-    int value;
-
-    if (id == -1)
-        return NOTHING;
-    memory = shmat(id, NULL, SHM_RDONLY);
-    if (memory == (void *)-1)
-        return NOTHING;
-    value = memory[0];
-    (void)shmdt(memory);
-    return value;
-}
-
-static int remove_system_v(void)
-{
-    int id = shmget(system_v_key, 0, 0);
-
-    return id == -1 ? -1 : shmctl(id, IPC_RMID, NULL);
-}
-
-static void unmap(void *memory)
-{
-    (void)munmap(memory, SIZE);
-}
-
-static void detach(void *memory)
-{
-    (void)shmdt(memory);
-}
-
-/* An anonymous mapping has no name: there is nothing that look and remove could be told. */
-static const struct kind {
-    const char *name;
-    void *(*make)(void);
-    int (*look)(void);
-    int (*remove)(void);
-    void (*leave)(void *memory);
-} kinds[] = {
-    { "anonymous mmap", make_anonymous, NULL, NULL, unmap },
-    { "POSIX shm_open", make_posix, look_posix, remove_posix, unmap },
-    { "System V shmget", make_system_v, look_system_v, remove_system_v, detach },
-};
-enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 static struct result {
     bool child_reads;
@@ -202,7 +87,7 @@ static _Noreturn void make_and_stay(const struct kind *kind, int tell)
     memory = kind->make();
     if (memory == NULL)
         die("make %s", kind->name);
-    memset(memory, VALUE, SIZE);
+    memset(memory, VALUE, (size_t)SIZE_MIB << 20);
     pid = fork();
     if (pid == 0)
         _exit(memory[0] == VALUE ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -229,11 +114,11 @@ static void look_and_kill(const struct kind *kind, struct result *result)
         diex("make %s: it was not made", kind->name);
     (void)close(ends[0]);
     result->child_reads = answer == 'y';
-    result->stranger_reads = kind->look == NULL ? NOTHING : kind->look();
+    result->stranger_reads = kind->look();
     if (kill(maker, SIGKILL) == -1)
         die("kill the maker");
     (void)await_child(maker, WAIT_MS);
-    result->survivor_reads = kind->look == NULL ? NOTHING : kind->look();
+    result->survivor_reads = kind->look();
 }
 
 static void start_again(const struct kind *kind, struct result *result)
@@ -257,7 +142,6 @@ static void measure_cost(const struct kind *kind, struct result *result)
         kind->leave(memory);
         if (kind->remove != NULL && kind->remove() == -1)
             die("remove %s", kind->name);
-        pass_ms(0);
     }
     result->us = (double)(clock_us() - before_us) / TIMES;
 }
@@ -306,8 +190,8 @@ static void claim_all(void)
     const struct result *anonymous = &results[0];
 
     scene("So");
-    claim(anonymous->child_reads && anonymous->stranger_reads == NOTHING,
-          "anonymous: shared with those forked afterwards, with nobody else");
+    claim(anonymous->child_reads && anonymous->stranger_reads != VALUE,
+          "anonymous: shared with who is forked afterwards; the same call elsewhere gives other memory");
     claim(is_near(anonymous->left_mib, 0) && anonymous->second_error == 0, "it goes with its last process, by kill -9 too");
     for (int i = 1; i < KINDS; i++) {
         const struct result *result = &results[i];
@@ -323,8 +207,7 @@ static void claim_all(void)
 int main(int argc, char *argv[])
 {
     experiment_begin(argc, argv, "1a", "Three kinds of shared memory: what is the difference?");
-    (void)snprintf(posix_name, sizeof posix_name, "/osps-experiment-%ld", (long)getpid());
-    system_v_key = (key_t)(0x05050000 + (long)getpid() % 0x1000000);
+    name_kinds(getpid());
     at_end(remove_all);
     for (int i = 0; i < KINDS; i++)
         try_kind(&kinds[i], &results[i]);

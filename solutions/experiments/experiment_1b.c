@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "experiment.h"
 #include "journal.h"
+#include "process.h"
 
 #include <sched.h>
 #include <stdatomic.h>

@@ -9,6 +9,7 @@
  */
 #include "experiment.h"
 #include "journal.h"
+#include "process.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
  */
 #include "experiment.h"
 #include "journal.h"
+#include "process.h"
 #include "running.h"
 
 #include <errno.h>

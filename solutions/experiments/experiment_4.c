@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "experiment.h"
 #include "journal.h"
+#include "process.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "experiment.h"
 #include "journal.h"
+#include "process.h"
 
 #include <dirent.h>
 #include <errno.h>
