@@ -214,8 +214,8 @@ int main(int argc, char *argv[])
     tell_results();
     claim_all();
     return experiment_end(
-        "     Memory without a name is the simplest, and leaves nothing; only descendants have it. A name lets\n"
-        "     anybody attach who may (mode 0600: the same user). Its cost is not time, but that it outlives\n"
-        "     its makers until somebody removes it: after kill -9, that is the next start, which must\n"
-        "     know that the old one is dead. System V's are in no directory: ipcs -m lists them, ipcrm removes.\n");
+        "     Memory without a name is the simplest, and leaves nothing; only descendants have it. A name\n"
+        "     lets anybody attach who may (mode 0600: the same user). Its cost is not time, but that it\n"
+        "     outlives its makers until somebody removes it: after kill -9, that is the next start, which\n"
+        "     must know that the old one is dead. System V's are in no directory: see ipcs(1), ipcrm(1).\n");
 }

@@ -265,9 +265,9 @@ int main(int argc, char *argv[])
     show_lost_socket();
     show_kept_socket();
     return experiment_end(
-        "     Who closes first keeps the connection's port for a while (TIME_WAIT), for segments that are still\n"
-        "     on their way. A server that is to be restarted at once sets SO_REUSEADDR, before bind(2), each\n"
-        "     time: on Linux it does not help if only the second one has it. It never lets two listen at once.\n"
-        "     A listening socket lives as long as somebody holds it. The watchdog makes it and holds it, so a\n"
-        "     client waits while a server is replaced, and is not refused.\n");
+        "     Who closes first keeps the connection's port for a while (TIME_WAIT), for segments that are\n"
+        "     still on their way. A server that is to be restarted at once sets SO_REUSEADDR before bind(2),\n"
+        "     each time: on Linux it does not help if only the second one has it. It never lets two listen\n"
+        "     on one port. A listening socket lives as long as somebody holds it. The watchdog makes it and\n"
+        "     holds it, so a client waits while a server is replaced, and is not refused.\n");
 }
