@@ -1,8 +1,9 @@
 # The lab: processes, pipes, shared memory, signals and sockets.   make help
 
 # The reference is not in what students get.
-SOLUTIONS = $(patsubst %/Makefile,%,$(wildcard solutions/step?_*/Makefile solutions/step?_*/warmup/Makefile))
+SOLUTIONS = $(patsubst %/Makefile,%,$(wildcard solutions/step?_*/Makefile solutions/step?_*/warmup/Makefile solutions/experiments/Makefile))
 STEPS     = step1_shm step2_fifo step3_watchdog step4_client $(patsubst %/Makefile,%,$(wildcard step?_*/warmup/Makefile))
+EXPERIMENTS = $(addprefix experiment-,1a 1b 2b 3a 3b 3c 4)
 # Where a check looks: at the student's step, with SOLUTION=1 at the reference, with DIR=... anywhere.
 # As one word for the shell, whatever is in it.
 look_at   = '$(subst ','\'',$(or $(value DIR),$(if $(SOLUTION),solutions/)$(1)))'
@@ -29,6 +30,7 @@ help-instructor:
 	@echo 'make demo            show the final system, and check what is shown (20 seconds)'
 	@echo 'make demo PAUSE=1    the same, waiting for Enter between the scenes'
 	@echo 'make check-step1 SOLUTION=1    check the reference; DIR=...: check the step in that directory'
+	@echo 'make experiment-2b   watch the answer to a question of the roadmap; also 1a 1b 3a 3b 3c 4'
 	@echo 'make student         build/osps-lab.tar.gz: the lab without its solutions'
 	@echo 'make skeletons       make modules, then the steps anew from the solutions'
 	@echo 'make modules         copy the modules that steps share from their origins'
@@ -36,12 +38,15 @@ help-instructor:
 	@echo 'make check-mutants   test the tests: wrong programs must fail, right ones pass'
 
 # Before anything is built.
-demo check check-mutants student skeletons modules: solutions
+$(EXPERIMENTS) demo check check-mutants student skeletons modules: solutions
 solutions:
 	@echo 'This needs the solutions, which only instructors have.'; exit 1
 
 demo: $(wildcard solutions/step4_client)
 	@sh solutions/demo.sh
+
+$(EXPERIMENTS): $(wildcard solutions/experiments solutions/step3_watchdog)
+	@$(@:experiment-%=solutions/experiments/experiment_%)
 
 check-step1:
 	@tests/run $(call look_at,step1_shm) tests/step1.bats
@@ -81,5 +86,5 @@ clean:
 	@for directory in $(STEPS) $(SOLUTIONS) tests; do $(MAKE) -s -C $$directory clean; done
 	rm -rf build
 
-.PHONY: all help help-instructor demo check check-mutants student skeletons modules progress clean \
+.PHONY: all help help-instructor demo $(EXPERIMENTS) check check-mutants student skeletons modules progress clean \
         $(STEPS) $(SOLUTIONS) tests $(foreach step,1 2-warmup 2 3 4-warmup 4,check-step$(step) hint-step$(step) reset-step$(step))

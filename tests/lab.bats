@@ -372,7 +372,7 @@ has() { [[ $2 == "$todos" ]] || fail "$1 of these TODOs: $todos" "$2"; }
     run afresh make
     ends 0
     local target
-    for target in demo check check-mutants student skeletons modules; do
+    for target in demo experiment-1a check check-mutants student skeletons modules; do
         run afresh make $target
         [[ $status != 0 ]] || fail "no make $target" "$output"
         says 'needs the solutions, which only instructors have'

@@ -1,0 +1,233 @@
+/* experiment 3a: who should replace a secondary, the watchdog (`direct`) or the principal
+ * (`delegated`)? Times from the blow to the journal's `restarted`, a hundred of each kind.
+ *
+ *     experiment ==SIGKILL or SIGSTOP==> secondary 1 ... 50, one after another
+ *         ^
+ *         +-- journal: restarted secondary7[NEW] was OLD
+ *
+ * Both policies are measured at the same time, each in a system of its own, so that the same machine
+ * with the same load carries both. The next blow does not wait for the last one to heal: that
+ * is how two hundred freezes fit into seconds. Then the whole once more, with principals that
+ * are busy: we stop and continue them, as if a turn of their loop took HOLD_MS. That is shorter than
+ * the time-out, so they are not frozen, only slow.
+ */
+#include "experiment.h"
+#include "journal.h"
+#include "running.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SAMPLES = 100,
+    SECONDARIES = 50,
+    PERIOD_MS = 300,
+    TIMEOUT_MS = 500,
+    BETWEEN_US = 11 * 1000,     /* two blows; each secondary comes twice */
+    HOLD_MS = 100,              /* a busy principal's turn, */
+    REST_MS = 25,               /* and what it has between two */
+    LIMIT_MS = 12000            /* for a hundred blows */
+};
+
+enum policy { DIRECT, DELEGATED, POLICIES };
+static const char *const policy_name[] = { "direct", "delegated" };
+
+struct system {
+    struct running running;
+    int64_t struck_us[1 + SECONDARIES]; /* when it was struck; 0 when it is well */
+    pid_t struck_pid[1 + SECONDARIES];
+    int blows;
+    int healed;
+    int64_t next_blow_us;
+    bool is_held;                       /* the principal, at the moment */
+    int64_t next_turn_us;               /* when to hold it, or to let it go */
+    double ms[SAMPLES];
+};
+
+static struct system systems[POLICIES];
+static double medians[2][2][POLICIES];  /* [busy][SIGSTOP][policy] */
+
+static void start_systems(void)
+{
+    char secondaries[16], period[16], timeout[16];
+
+    (void)snprintf(secondaries, sizeof secondaries, "%d", SECONDARIES);
+    (void)snprintf(period, sizeof period, "%d", PERIOD_MS);
+    (void)snprintf(timeout, sizeof timeout, "%d", TIMEOUT_MS);
+    for (int policy = 0; policy < POLICIES; policy++) {
+        const char *const options[] = { "-n", secondaries, "-p", period, "-t", timeout, "-r", policy_name[policy], NULL };
+
+        running_start(&systems[policy].running, options);
+    }
+    for (int policy = 0; policy < POLICIES; policy++)
+        running_await_secondaries(&systems[policy].running, SECONDARIES);
+}
+
+/* One that is still down from the blow before is waited for. */
+static void strike_if_due(struct system *system, int signal_number)
+{
+    int number = 1 + system->blows % SECONDARIES;
+    int64_t now_us = clock_us();
+
+    if (system->blows == SAMPLES || now_us < system->next_blow_us || system->struck_us[number] != 0)
+        return;
+    system->struck_us[number] = now_us;
+    system->struck_pid[number] = system->running.secondary[number];
+    if (kill(system->struck_pid[number], signal_number) == -1)
+        die("strike secondary%d", number);
+    system->blows++;
+    system->next_blow_us = now_us + BETWEEN_US;
+}
+
+static void turn_principal_if_due(struct system *system)
+{
+    int64_t now_us = clock_us();
+
+    if (now_us < system->next_turn_us)
+        return;
+    system->is_held = !system->is_held;
+    system->next_turn_us = now_us + (system->is_held ? HOLD_MS : REST_MS) * 1000;
+    if (kill(system->running.principal, system->is_held ? SIGSTOP : SIGCONT) == -1)
+        die("hold the principal");
+}
+
+static void let_principal_go(struct system *system)
+{
+    if (system->is_held && kill(system->running.principal, SIGCONT) == -1)
+        die("let the principal go");
+    system->is_held = false;
+}
+
+static void read_journal(struct system *system)
+{
+    char line[256];
+    int number;
+    long pid, old;
+
+    while (running_next_line(&system->running, line, 0)) {
+        const char *event = strstr(line, "restarted ");
+
+        if (event != NULL && strncmp(event, "restarted principal", 19) == 0)
+            diex("measure: the principal itself was found frozen: this machine has too much to do now");
+        if (event == NULL || sscanf(event, "restarted secondary%d[%ld] was %ld", &number, &pid, &old) != 3
+            || number < 1 || number > SECONDARIES || system->struck_us[number] == 0
+            || (pid_t)old != system->struck_pid[number])
+            continue;
+        system->ms[system->healed++] = (double)(clock_us() - system->struck_us[number]) / 1000;
+        system->struck_us[number] = 0;
+    }
+}
+
+/* Sleeps for a millisecond at most, so what we have to do next ourselves is not late. */
+static void await_news(void)
+{
+    struct pollfd wanted[POLICIES];
+
+    for (int policy = 0; policy < POLICIES; policy++)
+        wanted[policy] = (struct pollfd){ .fd = systems[policy].running.journal, .events = POLLIN };
+    (void)poll(wanted, POLICIES, 1);
+    pass_ms(0);
+}
+
+static bool all_have_healed(void)
+{
+    for (int policy = 0; policy < POLICIES; policy++)
+        if (systems[policy].healed < SAMPLES)
+            return false;
+    return true;
+}
+
+static int compare(const void *left, const void *right)
+{
+    double difference = *(const double *)left - *(const double *)right;
+
+    return (difference > 0) - (difference < 0);
+}
+
+/* The 99th percentile is the 99th of a hundred. */
+static void tell(bool is_busy, int signal_number)
+{
+    for (int policy = 0; policy < POLICIES; policy++) {
+        double *ms = systems[policy].ms;
+
+        qsort(ms, SAMPLES, sizeof *ms, compare);
+        say("%-9s %-17s %-9s %9.1f %8.1f %16.1f", policy == 0 ? (is_busy ? "busy" : "idle") : "",
+            policy != 0 ? "" : signal_number == SIGKILL ? "killed (SIGKILL)" : "frozen (SIGSTOP)",
+            policy_name[policy], ms[0], ms[SAMPLES / 2], ms[SAMPLES - 2]);
+        medians[is_busy][signal_number == SIGSTOP][policy] = ms[SAMPLES / 2];
+    }
+}
+
+static void measure(bool is_busy, int signal_number)
+{
+    int64_t deadline_us = clock_us() + LIMIT_MS * 1000;
+
+    for (int policy = 0; policy < POLICIES; policy++)
+        systems[policy].blows = systems[policy].healed = 0;
+    while (!all_have_healed()) {
+        for (int policy = 0; policy < POLICIES; policy++) {
+            strike_if_due(&systems[policy], signal_number);
+            if (is_busy)
+                turn_principal_if_due(&systems[policy]);
+            read_journal(&systems[policy]);
+        }
+        if (clock_us() > deadline_us)
+            diex("measure: after %d ms only %d and %d of %d are replaced", LIMIT_MS, systems[DIRECT].healed,
+                 systems[DELEGATED].healed, SAMPLES);
+        await_news();
+    }
+    for (int policy = 0; policy < POLICIES; policy++)
+        let_principal_go(&systems[policy]);
+    tell(is_busy, signal_number);
+}
+
+static void measure_all(void)
+{
+    scene("Milliseconds from the blow to the replacement, of 100 blows each");
+    say("%-9s %-17s %-9s %9s %8s  99th percentile", "principal", "secondary", "policy", "minimum", "median");
+    for (int is_busy = 0; is_busy <= 1; is_busy++) {
+        measure(is_busy, SIGKILL);
+        measure(is_busy, SIGSTOP);
+    }
+    for (int policy = 0; policy < POLICIES; policy++)
+        running_stop(&systems[policy].running);
+}
+
+static void claim_all(void)
+{
+    const double *killed = medians[false][false];
+    const double *frozen = medians[false][true];
+    const double *busy = medians[true][false];
+    const int late_ms = 300; /* what a machine with other things to do may add */
+
+    scene("So");
+    for (int policy = 0; policy < POLICIES; policy++) {
+        claim(killed[policy] < PERIOD_MS / 2.0, "%s: who dies is replaced at once, not at the next probe: %.1f ms",
+              policy_name[policy], killed[policy]);
+        claim(frozen[policy] >= TIMEOUT_MS && frozen[policy] <= TIMEOUT_MS + PERIOD_MS + late_ms,
+              "%s: who freezes is replaced after a probe and the time-out: %.0f ms", policy_name[policy], frozen[policy]);
+    }
+    claim(busy[DELEGATED] > busy[DIRECT] + HOLD_MS / 10.0, "a busy principal: delegated waits for it, direct does not: %.1f, %.1f ms",
+          busy[DELEGATED], busy[DIRECT]);
+}
+
+int main(int argc, char *argv[])
+{
+    experiment_begin(argc, argv, "3a", "Who should replace a secondary: watchdog or principal?");
+    say("watchdog -n %d -p %d -t %d, twice at the same time: -r direct, -r delegated.", SECONDARIES, PERIOD_MS,
+        TIMEOUT_MS);
+    say("A secondary is struck every %d ms, whether the last one is healed or not.", BETWEEN_US / 1000);
+    say("A busy principal: %d of %d ms it does not look up (stopped and continued by us).", HOLD_MS, HOLD_MS + REST_MS);
+    start_systems();
+    measure_all();
+    claim_all();
+    return experiment_end(
+        "     With an idle principal the policy makes no difference to be felt. A death is told at once\n"
+        "     (SIGCHLD, to the parent); a freeze is found by a probe: from the time-out, if the probe comes\n"
+        "     just after, to period and time-out, if it came just before. With a busy principal `delegated`\n"
+        "     waits for its turn to end, at most a turn longer; `direct` does not. But the replacement\n"
+        "     has nobody to play with before the principal looks up.\n");
+}
