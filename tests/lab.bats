@@ -250,8 +250,7 @@ report() {
     report 7
     says 'mend TODO 2\.7,'
     says_not 'before'
-    local again
-    for again in one two; do
+    for _ in one two; do
         report 127
         says '^FAILED    2\.7\.1 '
         says 'mend TODO 2\.7,'

@@ -31,8 +31,6 @@ void conns_init(struct conns *conns, int listener, int reserved)
     conns->listener = listener;
     conns->pause_until_ms = 0;
     conns->used = 0;
-    for (int i = 0; i < MAX_CONNS; i++)
-        conns->conn[i].state = CONN_FREE;
 }
 
 void conn_set_state(struct conn *conn, enum conn_state state)

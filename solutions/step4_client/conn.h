@@ -19,7 +19,7 @@
 enum { MAX_CONNS = 256, CONN_SLOTS = 1 + MAX_CONNS /* places in poll(2): with the listener */ };
 
 enum conn_state {
-    CONN_FREE,
+    CONN_FREE,     /* 0 */
     CONN_READING,  /* the client is to speak */
     CONN_WAITING,  /* it has: its request is to be passed on, or worked on */
     CONN_WORKING,  /* its request is being worked on */
@@ -45,7 +45,8 @@ struct conns {
     struct conn conn[MAX_CONNS];
 };
 
-/* No connection yet; they come in by the socket `listener`. Where the process may not have
+/* No connection yet; they come in by the socket `listener`. The places must be zero, as static ones
+ * are: to write into each would cost each server all of their pages. Where the process may not have
  * many descriptors, `reserved` of them are left for other uses. */
 void conns_init(struct conns *conns, int listener, int reserved);
 
