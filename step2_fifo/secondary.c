@@ -20,11 +20,13 @@
 static void await_line(struct line_reader *reader, char line[LINE_ROOM])
 {
     struct pollfd readable = { .fd = reader->fd, .events = POLLIN };
-    enum line_status status;
+    enum line_status status = LINE_NONE;
 
-    while ((status = line_read(reader, line)) == LINE_NONE)
-        if (poll(&readable, 1, -1) == -1 && errno != EINTR)
+    while (status == LINE_NONE) {
+        if (!line_is_waiting(reader) && poll(&readable, 1, -1) == -1 && errno != EINTR)
             die("wait for dwtube1");
+        status = line_read(reader, line);
+    }
     if (status == LINE_END)
         diex("read dwtube1: the principal ended without a word");
     if (status == LINE_ERROR)
