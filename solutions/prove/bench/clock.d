@@ -1,0 +1,2 @@
+clock.o: ../../step4_client/clock.c ../../step4_client/clock.h
+../../step4_client/clock.h:
