@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# crowds.bash - attacks by connections: too many, too slow, too long, cut off, deaf. See ../attack.sh, scene.bash.
+
+ports() { echo "$port" $((port + 1)) $((port + 2)); }
+
+crowds_silent() {
+    tried '500 silent connections to each port'
+    expected 'served beside them'
+    under_attack hold_crowd 500
+}
+
+# hold_crowd COUNT: to each port.
+hold_crowd() {
+    local number crowds=()
+    for number in $(ports); do crowds+=("crowd $1 $address $number"); done
+    "$peer" -t 60000 "${crowds[@]}" 'tell here' "until $dir/enough" >"$dir/crowd" 2>&1 &
+    eventually 10000 grep -q here "$dir/crowd"
+    ready
+    if wait $!; then echo 'served beside them'; else tail -n 1 "$dir/crowd"; fi
+}
+
+crowds_slow() {
+    tried '300 connections to each port, a byte a second each'
+    expected 'served beside them'
+    under_attack drip 300
+}
+
+# drip COUNT: for five seconds. Who has lost its place writes to nobody.
+drip() {
+    local number fd count connections=() lost=0
+    trap '' PIPE
+    for number in $(ports); do
+        for ((count = 0; count < $1; count++)); do
+            exec {fd}<>"/dev/tcp/$address/$number" && connections+=("$fd")
+        done
+    done
+    ready
+    for ((count = 0; count < 5; count++)); do
+        lost=0
+        for fd in "${connections[@]}"; do printf r >&"$fd" || lost=$((lost + 1)); done
+        sleep 1
+    done 2>/dev/null
+    echo 'served beside them'
+    note "$lost of ${#connections[@]} lost their places"
+}
+
+crowds_endless() {
+    tried '1 GB without a newline'
+    expected 'refused, no memory taken'
+    under_attack flood_gigabyte
+}
+
+# Half of it to the principal, half to a secondary; as often as they hang up, from the beginning.
+flood_gigabyte() {
+    local before_kb grown_kb number
+    before_kb=$(memory_kb)
+    ready
+    for number in "$port" $((port + 1)); do flood $((1 << 29)) "$number" >"$dir/flood.$number" & done
+    wait
+    grown_kb=$(($(memory_kb) - before_kb))
+    if ((grown_kb < 1000)); then echo 'refused, no memory taken'; else echo "they grew by $grown_kb kB"; fi
+    note "$(awk '{ n += $1; bytes += $2 } END { printf "%d MB, %d times", bytes / 1000000, n }' "$dir"/flood.*), $grown_kb kB"
+}
+
+# flood BYTES PORT: prints how many connections it took, and how many bytes went.
+flood() {
+    local sent=0 times=0 went
+    trap '' PIPE
+    while ((sent < $1 && times < 20000)); do
+        went=$(LC_ALL=C dd if=/dev/zero bs=65536 count=$((($1 - sent) / 65536 + 1)) 2>&1 >"/dev/tcp/$address/$2" |
+            sed -n 's/^\([0-9]*\) bytes.*/\1/p')
+        sent=$((sent + ${went:-0})) times=$((times + 1))
+    done
+    echo "$times $sent"
+}
+
+crowds_cut() {
+    tried 'requests cut at every byte: in two, or left there'
+    expected 'whole ones answered, halves not'
+    under_attack until_enough cut_requests
+}
+
+# A whole one is one with its newline. Left by a close, by a reset, by the end of what we have to say.
+cut_requests() {
+    local request=requetetype1 whole length place script=()
+    place=("connect $address $port" 'send requetetype1\n' expect-place close)
+    for ((length = 0; length <= ${#request}; length++)); do
+        local begun="connect $address $port" head="send ${request:0:length}" rest="send ${request:length}\\n"
+        script+=("$begun" "$head" close "$begun" "$head" reset "$begun" "$head" half-close expect-refusal close)
+        script+=("$begun" "$head" 'silence 2' "$rest" expect-place close)
+    done
+    # A token has 16 digits: the text follows it.
+    for ((length = 0; length <= 16 + 6; length++)); do
+        script+=("${place[@]}" "connect $address %p" "cut $length" close)
+    done
+    play_cuts "${script[@]}"
+}
+
+# The peer knows no cut of what %t stands for: so the second half is done by the shell.
+play_cuts() {
+    local script=() action
+    for action; do [[ $action == cut* ]] && break; script+=("$action"); done
+    :
+}
+
+crowds_deaf() {
+    tried 'asks without end, and never reads the answers'
+    expected 'given up'
+    under_attack until_enough be_deaf
+}
+
+be_deaf() {
+    "$peer" "connect $address $port" 'babble 300000 requetetype9\n' expect-end >"$dir/deaf" 2>&1 && echo 'given up'
+}
