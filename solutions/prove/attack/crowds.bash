@@ -80,27 +80,40 @@ crowds_cut() {
     under_attack until_enough cut_requests
 }
 
-# A whole one is one with its newline. Left by a close, by a reset, by the end of what we have to say.
+# Left by a close, by a reset, by the end of what we have to say; then said whole, in two pieces.
 cut_requests() {
-    local request=requetetype1 whole length place script=()
-    place=("connect $address $port" 'send requetetype1\n' expect-place close)
-    for ((length = 0; length <= ${#request}; length++)); do
-        local begun="connect $address $port" head="send ${request:0:length}" rest="send ${request:length}\\n"
-        script+=("$begun" "$head" close "$begun" "$head" reset "$begun" "$head" half-close expect-refusal close)
-        script+=("$begun" "$head" 'silence 2' "$rest" expect-place close)
+    local length line script=()
+    for ((length = 0; length <= 12; length++)); do
+        leave_half "$port" requetetype1
+        script+=("connect $address $port" "send ${line:0:length}" 'silence 2' "send ${line:length}\\n" expect-place close)
     done
-    # A token has 16 digits: the text follows it.
-    for ((length = 0; length <= 16 + 6; length++)); do
-        script+=("${place[@]}" "connect $address %p" "cut $length" close)
+    get_place
+    for ((length = 0; length <= 22; length++)); do
+        leave_half "$PLACE" "$TOKEN hello"
     done
-    play_cuts "${script[@]}"
+    if "$peer" "${script[@]}" >"$dir/cut" 2>&1 && say_tokens_in_two; then
+        echo 'whole ones answered, halves not'
+    else
+        tail -n 1 "$dir/cut"
+    fi
 }
 
-# The peer knows no cut of what %t stands for: so the second half is done by the shell.
-play_cuts() {
-    local script=() action
-    for action; do [[ $action == cut* ]] && break; script+=("$action"); done
-    :
+# leave_half PORT LINE: cut after $length bytes; its newline never comes, so it is no line.
+leave_half() {
+    local half=("connect $address $1" "send ${2:0:length}")
+    line=$2
+    script+=("${half[@]}" close "${half[@]}" reset "${half[@]}" half-close expect-refusal close)
+}
+
+# A token whose first showing was cut off is good still.
+say_tokens_in_two() {
+    for length in 0 1 8 15 16 17 21 22; do
+        get_place
+        line="$TOKEN hello"
+        "$peer" "connect $address $PLACE" "send ${line:0:length}" reset \
+            "connect $address $PLACE" "send ${line:0:length}" 'silence 2' "send ${line:length}\\n" \
+            'expect ^debut' 'expect ^resultat HELLO$' 'expect ^fin' expect-end >"$dir/cut" 2>&1 || return
+    done
 }
 
 crowds_deaf() {

@@ -107,7 +107,7 @@ look_for_harm() {
 # ---- the judgement
 
 play() {
-    rm -rf "$dir"/*
+    rm -rf "${dir:?}"/*
     : >"$dir/seen" && : >"$dir/usual" && : >"$dir/times"
     TRIED=$1 EXPECTED='' SKIPPED='' wrapper=() replaces=''
     "$1"
