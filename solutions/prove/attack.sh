@@ -31,7 +31,7 @@ done
 SCENES=(
     tokens_wrong tokens_old tokens_of_the_dead tokens_guessed tokens_stolen tokens_elsewhere tokens_hoarded
     crowds_silent crowds_slow crowds_endless crowds_cut crowds_deaf
-    rundir_link rundir_foreign rundir_open rundir_pipes rundir_files rundir_lock rundir_alive rundir_segment
+    rundir_link rundir_foreign rundir_open rundir_pipes rundir_files rundir_lock rundir_alive rundir_segment rundir_foreign_segment
     journal_requests journal_pipe
     signals_to_watchdog signals_to_servers signals_for_the_frozen signals_of_others
     limits_descriptors limits_fork limits_disk_pipes limits_disk_start limits_segment
