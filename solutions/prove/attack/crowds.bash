@@ -4,7 +4,7 @@
 ports() { echo "$port" $((port + 1)) $((port + 2)); }
 
 crowds_silent() {
-    tried '500 silent connections to each port'
+    tried '500 silent connections a port'
     expected 'served beside them'
     under_attack hold_crowd 500
 }
@@ -20,7 +20,7 @@ hold_crowd() {
 }
 
 crowds_slow() {
-    tried '300 connections to each port, a byte a second each'
+    tried '300 connections a port, a byte a second each'
     expected 'served beside them'
     under_attack drip 300
 }
@@ -41,12 +41,12 @@ drip() {
         sleep 1
     done 2>/dev/null
     echo 'served beside them'
-    note "$lost of ${#connections[@]} lost their places"
+    note "$lost lost their places"
 }
 
 crowds_endless() {
     tried '1 GB without a newline'
-    expected 'refused, no memory taken'
+    expected 'no memory taken'
     under_attack flood_gigabyte
 }
 
@@ -58,7 +58,7 @@ flood_gigabyte() {
     for number in "$port" $((port + 1)); do flood $((1 << 29)) "$number" >"$dir/flood.$number" & done
     wait
     grown_kb=$(($(memory_kb) - before_kb))
-    if ((grown_kb < 1000)); then echo 'refused, no memory taken'; else echo "they grew by $grown_kb kB"; fi
+    if ((grown_kb < 1000)); then echo 'no memory taken'; else echo "they grew by $grown_kb kB"; fi
     note "$(awk '{ n += $1; bytes += $2 } END { printf "%d MB, %d times", bytes / 1000000, n }' "$dir"/flood.*), $grown_kb kB"
 }
 
@@ -75,8 +75,8 @@ flood() {
 }
 
 crowds_cut() {
-    tried 'requests cut at every byte: in two, or left there'
-    expected 'whole ones answered, halves not'
+    tried 'requests cut at every byte: in two, or left'
+    expected 'whole answered, halves not'
     under_attack until_enough cut_requests
 }
 
@@ -92,7 +92,7 @@ cut_requests() {
         leave_half "$PLACE" "$TOKEN hello"
     done
     if "$peer" "${script[@]}" >"$dir/cut" 2>&1 && say_tokens_in_two; then
-        echo 'whole ones answered, halves not'
+        echo 'whole answered, halves not'
     else
         tail -n 1 "$dir/cut"
     fi

@@ -2,7 +2,7 @@
 # limits.bash - no descriptor, no process, no room on the disk is left. See ../attack.sh, scene.bash.
 
 limits_descriptors() {
-    tried 'ulimit -n 32, 100 silent connections to each port'
+    tried 'ulimit -n 32, 100 silent connections a port'
     expected 'served beside them'
     wrapper=(prlimit --nofile=32)
     under_attack hold_crowd 100
@@ -11,7 +11,7 @@ limits_descriptors() {
 # One process too many for their user: the principal may not fork, until that one has gone.
 limits_fork() {
     local user=$((200000 + $$ % 100000))
-    tried 'fork refused (ulimit -u) when one is to be replaced'
+    tried 'ulimit -u reached when one is to be replaced'
     expected 'told, and healed afterwards'
     needs_root || return
     replaces=yes
@@ -25,7 +25,7 @@ refuse_fork() {
     local hog
     setpriv --reuid "$1" --clear-groups sleep 30 &
     hog=$!
-    prlimit --pid "$(pid_of principal)" --nproc=4
+    setpriv --reuid "$1" --clear-groups prlimit --pid "$(pid_of principal)" --nproc=4
     kill_first_secondary
     kill $hog
     tell_healed

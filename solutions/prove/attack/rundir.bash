@@ -16,7 +16,7 @@ start_there() {
         kill -TERM $second
     elif grep -q '^watchdog: .*:' "$dir/said"; then
         echo refused
-        note "$(sed -n '1s/.*: //p' "$dir/said" | cut -c 1-60)"
+        note "$(sed -n '1s/.*: \([^;(]*\).*/\1/p' "$dir/said")"
     fi
     wait $second
     status=$?
@@ -63,7 +63,7 @@ make_open() { mkdir -m 777 "$prepared" && chmod 777 "$prepared"; }
 
 # Somebody holds both ends of them, and has written an order into one.
 rundir_pipes() {
-    tried 'pipes of the names, held open, with a line in it'
+    tried 'pipes of the names, held open, lines in them'
     expected served
     under_attack try_prepared make_pipes
 }
@@ -75,7 +75,7 @@ make_pipes() {
 }
 
 rundir_files() {
-    tried 'links to a file of ours, under the pipes'\'' names'
+    tried "links of the pipes' names to a file of ours"
     expected served
     under_attack try_prepared make_links
 }

@@ -140,7 +140,7 @@ judge() {
 
 # ---- the table
 
-print_row() { printf '%-50s %-30s %-40s %s\n' "$@"; }
+print_row() { printf '%-46s %-30s %-40s %s\n' "$@"; }
 print_head() {
     echo "The honest client's milliseconds: usual, beside the attack (medians), the slowest beside it."
     print_row TRIED EXPECTED SEEN ' USUAL  NOW    SLOWEST'

@@ -49,12 +49,9 @@ is_up() { (($(times_told '[^ ]+ start$') >= 4)); }
 is_running() { [[ $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) == [!ZX]* ]]; }
 is_over() { ! is_running "$1"; }
 
-# of_directory PATH: the pids of those that were started with -d PATH.
+# of_directory PATH: the pids of those that were started with it as one of their arguments.
 of_directory() {
-    local file
-    for file in /proc/[0-9]*/cmdline; do
-        if tr '\0' ' ' <"$file" | grep -qF -- "-d $1 "; then basename "${file%/cmdline}"; fi
-    done 2>/dev/null
+    grep -lszxF -f - /proc/[0-9]*/cmdline <<<"$1" | sed 's|/proc/\([0-9]*\)/.*|\1|'
 }
 none_of_directory() { [[ -z $(of_directory "$1") ]]; }
 

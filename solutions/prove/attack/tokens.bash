@@ -27,7 +27,7 @@ show() {
 }
 
 tokens_wrong() {
-    tried 'tokens: none, cut, too long, another, never given'
+    tried 'tokens: none, cut, too long, never given'
     expected refused
     under_attack until_enough show_wrong_tokens
 }
@@ -42,7 +42,7 @@ show_wrong_tokens() {
 }
 
 tokens_old() {
-    tried 'a token shown again, during the work and after it'
+    tried 'a token shown again, at once and later'
     expected 'opened once, then refused'
     under_attack until_enough show_old_token
 }
@@ -62,7 +62,7 @@ show_old_token() {
 }
 
 tokens_of_the_dead() {
-    tried 'a token of a secondary that has been killed since'
+    tried 'a token of a secondary that has died since'
     expected refused
     replaces=yes
     under_attack show_token_of_the_dead
@@ -102,7 +102,7 @@ guess_hundred() {
 
 # The thief plays the principal: it shows the token that it passes on, and passes on an honest one when it is asked again.
 tokens_stolen() {
-    tried 'a token stolen, and shown before its owner comes'
+    tried 'a token stolen, and shown before its owner'
     expected 'refused, asked again, served'
     under_attack until_enough steal_token
 }
