@@ -67,16 +67,16 @@ until_enough() {
 under_attack() {
     local descriptors_before count
     start_system || return
-    for ((count = 1; count <= REQUESTS; count++)); do ask "$count"; done >"$dir/usual"
+    for ((count = 1; count <= REQUESTS; count++)); do ask "$count" || break; done >"$dir/usual"
     descriptors_before=$(settled_descriptors)
     in_background "$@" >"$dir/seen" 2>"$dir/attack.err"
     attacker=$job
     eventually 10000 is_ready
-    for ((count = 1; count <= REQUESTS; count++)); do ask "$count"; done >"$dir/times"
+    for ((count = 1; count <= REQUESTS; count++)); do ask "$count" || break; done >"$dir/times"
     : >"$dir/enough"
-    while is_running "$attacker"; do
+    while is_running "$attacker" && [[ ! -e $dir/unanswered ]]; do
         ((count++ < 3000)) || { echo 'the attack did not end' >>"$dir/faults"; break; }
-        ask "$count"
+        ask "$count" || break
     done >>"$dir/times"
     kill -KILL -- "-$attacker" 2>/dev/null
     wait "$attacker" 2>/dev/null

@@ -100,15 +100,16 @@ stop_system() {
 
 # ---- the honest client
 
-# ask NUMBER: one request; prints how many milliseconds it took, or a very long time.
+# ask NUMBER: one request; prints how many milliseconds it took. Fails if it was not answered, which is told in $dir/unanswered.
 ask() {
     local answer
-    answer=$("$lab/client" -v -H "$address" -p "$port" "requetetype1 honest $1" 2>"$dir/client")
+    answer=$("$lab/client" -v -t 2000 -H "$address" -p "$port" "requetetype1 honest $1" 2>"$dir/client")
     if [[ $answer == "HONEST $1" ]]; then
         awk '/ from server: fintraitement$/ { ms = $1 * 1000 } END { printf "%.1f\n", ms }' "$dir/client"
     else
         echo 99999
         tail -n 1 "$dir/client" >>"$dir/unanswered"
+        return 1
     fi
 }
 
