@@ -44,7 +44,7 @@ attack() {
     mutant slow_client_blocks
     attack crowds_slow
     expect_line 'FAILED$'
-    expect_line 'the honest client: '
+    expect_line 'a server was lost: |the honest client: '
     expect_status 1
 }
 

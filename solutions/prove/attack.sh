@@ -19,6 +19,8 @@
 # Who has the same user as the servers can also kill them or write into their pipes; no program is safe from its owner.
 # What is tried here in the owner's name is what may come by mistake, or by a script that means another process.
 
+# shellcheck disable=SC2034,SC2154  # variables of the parts
+
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 lab=$(cd "${LAB:-$here/../step4_client}" && pwd) || exit 1
 peer=$(cd "$here/../../tests" && pwd)/peer || exit 1

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154  # variables of the other parts
 # crowds.bash - attacks by connections: too many, too slow, too long, cut off, deaf. See ../attack.sh, scene.bash.
 
 ports() { echo "$port" $((port + 1)) $((port + 2)); }

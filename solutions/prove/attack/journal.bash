@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154  # variables of the other parts
 # journal.bash - attacks on who reads the journal: text that would forge lines of it, or drive the reader's terminal.
 # See ../attack.sh, scene.bash.
 

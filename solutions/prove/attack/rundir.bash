@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154  # variables of the other parts
 # rundir.bash - a run directory that somebody has prepared: a second system is started in it, beside the first.
 # See ../attack.sh, scene.bash.
 #
@@ -16,7 +16,7 @@ start_there() {
         kill -TERM $second
     elif grep -q '^watchdog: .*:' "$dir/said"; then
         echo refused
-        note "$(sed -n '1s/.*: \([^;(]*\).*/\1/p' "$dir/said")"
+        note "$(sed -n '1s/.*: \([^;,(]*\).*/\1/p' "$dir/said")"
     fi
     wait $second
     status=$?

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154  # variables of the other parts
 # scene.bash - how a scene is played, judged and printed. See ../attack.sh.
 #
 # A scene is a function that says
@@ -140,7 +140,7 @@ judge() {
 
 # ---- the table
 
-print_row() { printf '%-46s %-30s %-40s %s\n' "$@"; }
+print_row() { printf '%-47s %-28s %-46s %s\n' "$@"; }
 print_head() {
     echo "The honest client's milliseconds: usual, beside the attack (medians), the slowest beside it."
     print_row TRIED EXPECTED SEEN ' USUAL  NOW    SLOWEST'

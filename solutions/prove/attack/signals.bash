@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154  # variables of the other parts
 # signals.bash - signals from a process that is no server. See ../attack.sh, scene.bash.
 
 # flood_signals 'SIGNAL PID...'...: each line, thousands of times.

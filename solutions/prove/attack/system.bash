@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154  # variables of the other parts
 # system.bash - the system under attack: start it, look at it, stop it. See ../attack.sh.
 #
 # $wrapper, a list of words before the watchdog's, is how a scene gives it limits or another user.

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154  # variables of the other parts
 # tokens.bash - attacks on tokens: whoever shows one is served in another's place. See ../attack.sh, scene.bash.
 
 random_token() { od -An -N8 -tx1 /dev/urandom | tr -d ' \n'; }
@@ -109,6 +109,7 @@ tokens_stolen() {
 
 steal_token() {
     local thief ask_for_place=("connect $address $port" 'send requetetype1\n' expect-place)
+    : >"$dir/thief"
     "$peer" "listen $address $other_port" "${ask_for_place[@]}" "connect $address %p" 'send %t mine\n' 'expect ^debut' \
         "serve $other_port ^requetetype1" 'send %p %t\n' \
         "${ask_for_place[@]}" "serve $other_port ^requetetype1" 'send %p %t\n' expect-end >"$dir/thief" 2>&1 &
