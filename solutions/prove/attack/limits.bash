@@ -11,7 +11,7 @@ limits_descriptors() {
 # One process too many for their user: the principal may not fork, until that one has gone.
 limits_fork() {
     local user=$((200000 + $$ % 100000))
-    tried 'ulimit -u reached when one is to be replaced'
+    tried 'ulimit -u reached when one has died'
     expected 'told, healed later'
     needs_root || return
     replaces=yes
@@ -49,7 +49,7 @@ tell_healed() {
 
 # A small file system of its own, seen by the system alone, for the run directory: it is gone with the last process.
 limits_disk_pipes() {
-    tried 'no room for new pipes when one is to be replaced'
+    tried 'no room for new pipes of a replacement'
     expected 'told, healed later'
     needs_root || return
     replaces=yes

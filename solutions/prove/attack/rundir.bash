@@ -6,12 +6,13 @@
 # started there, again and again: it refuses with a message, or serves.
 
 # start_there [WRAPPER...]: prints what came of it.
+# shellcheck disable=SC2119,SC2120  # the wrapper is optional
 start_there() {
     local second status
     "$@" "$lab/watchdog" -n 1 -w 1 -a "$address" -P "$other_port" -d "$prepared" >"$dir/second" 2>"$dir/said" &
     second=$!
     eventually 5000 has_begun_or_ended || { echo 'neither served nor ended'; return; }
-    if is_running $second; then
+    if is_running "$second"; then
         if [[ $("$lab/client" -H "$address" -p "$other_port" 'requetetype1 hello' 2>&1) == HELLO ]]; then echo served; else echo 'not served'; fi
         kill -TERM $second
     elif grep -q '^watchdog: .*:' "$dir/said"; then
@@ -24,7 +25,7 @@ start_there() {
     none_of_directory "$prepared" || echo 'left a process'
     [[ $(<"$precious") == precious ]] || echo 'wrote into a file of ours'
 }
-has_begun_or_ended() { is_over $second || (($(grep -cE ' start$' "$dir/second") >= 3)); }
+has_begun_or_ended() { is_over "$second" || (($(grep -cE ' start$' "$dir/second") >= 3)); }
 
 # try_prepared COMMAND...: prepares it anew each time.
 try_prepared() {
@@ -36,6 +37,7 @@ prepare_and_start() {
     rm -rf "$prepared" "$dir/target"
     echo precious >"$precious"
     "$@"
+    # shellcheck disable=SC2119
     start_there | sort -u
 }
 
@@ -137,4 +139,4 @@ try_foreign_segment() {
 }
 
 # Another user may not be let into the directory where the program is.
-lend_program() { mkdir -p -m 755 "$dir/bin" && cp "$lab/watchdog" "$lab/client" "$dir/bin"; }
+lend_program() { mkdir -p "$dir/bin" && cp "$lab/watchdog" "$lab/client" "$dir/bin"; }

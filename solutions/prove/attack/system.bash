@@ -50,8 +50,9 @@ is_running() { [[ $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) == [!ZX]* ]]; }
 is_over() { ! is_running "$1"; }
 
 # of_directory PATH: the pids of those that were started with it as one of their arguments.
+# shellcheck disable=SC2062  # no pattern, but files
 of_directory() {
-    grep -lszxF -f - /proc/[0-9]*/cmdline <<<"$1" | sed 's|/proc/\([0-9]*\)/.*|\1|'
+    printf '%s\n' "$1" | grep -lszxF --file=- /proc/[0-9]*/cmdline | sed 's|/proc/\([0-9]*\)/.*|\1|'
 }
 none_of_directory() { [[ -z $(of_directory "$1") ]]; }
 
@@ -60,6 +61,7 @@ descriptors() {
     for pid in $(servers); do find "/proc/$pid/fd" -type l 2>/dev/null | wc -l; done | paste -sd' '
 }
 has_descriptors() { [[ $(descriptors) == "$1" ]]; }
+# shellcheck disable=SC2046  # a list of files
 memory_kb() { awk '$1 == "VmRSS:" { sum += $2 } END { print sum }' $(servers | sed 's|.*|/proc/&/status|'); }
 
 # segment_of DIRECTORY: its name is made from the device and the inode.
