@@ -25,6 +25,10 @@ clean_up() {
     for pid in "${jobs_begun[@]}"; do
         kill -KILL -- "-$pid" 2>/dev/null
     done
+    for pid in "${jobs_begun[@]}"; do
+        eventually 1000 group_is_gone "$pid"
+        wait "$pid" 2>/dev/null
+    done
     [[ -z $dir ]] || for pid in $(of_directory "$run") $(of_directory "$dir/prepared"); do
         kill -KILL "$pid" 2>/dev/null
     done
@@ -34,6 +38,9 @@ clean_up() {
     done
     [[ -z $dir ]] || rm -rf "$dir"
 }
+
+# A child that has ended and that we have not waited for yet is of its group still.
+group_is_gone() { is_over "$1" && ! grep -qs "^[0-9]* ([^)]*) [^ZX] [0-9]* $1 " /proc/[0-9]*/stat; }
 
 set_up() {
     [[ -x $peer && -x $lab/watchdog && -x $lab/client ]] || { echo 'attack: build first: make attack' >&2; exit 1; }
