@@ -171,5 +171,7 @@ bool can_read(int fd, int limit_ms)
             return false;
         pass_ms(0);
     }
+    /* It may be the end of somebody whom Ctrl-C has ended: then it is for us as well. */
+    pass_ms(0);
     return true;
 }

@@ -78,6 +78,7 @@ static pid_t read_pid(int fd)
 static void show_parent_ended(void)
 {
     pid_t parent;
+    pid_t new_parent;
     pid_t pid;
     int ends[2];
     int64_t before_us;
@@ -99,10 +100,12 @@ static void show_parent_ended(void)
     if (kill(parent, SIGKILL) == -1)
         die("kill the parent");
     (void)await_child(parent, WAIT_MS);
-    say("The zombie's parent is now: %ld", (long)parent_of(pid));
+    new_parent = parent_of(pid);
+    if (new_parent != 0)
+        say("The zombie has another parent at once: %ld.", (long)new_parent);
     has_gone = eventually(is_gone, pid, WAIT_MS);
     if (!has_gone)
-        say("which waits for nobody: a container without an init (docker run --init).");
+        say("That waits for nobody: a container without an init (docker run --init).");
     claim(has_gone, "the zombie has gone, %.1f ms after its parent's end", (double)(clock_us() - before_us) / 1000);
 }
 
@@ -115,6 +118,5 @@ int main(int argc, char *argv[])
         "     A zombie is the answer to a question that nobody has asked yet: a pid and a status, no\n"
         "     memory, no descriptors. It goes when its parent waits for it, or when its parent ends:\n"
         "     then it gets another parent (process 1, or who has asked for that), which waits for it.\n"
-        "     0 is printed for that parent where it was quicker than we could look.\n"
         "     So the secondary ends first: its parent, the principal, is there to wait for it.\n");
 }

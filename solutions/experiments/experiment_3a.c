@@ -35,7 +35,7 @@ enum {
 enum policy { DIRECT, DELEGATED, POLICIES };
 static const char *const policy_name[] = { "direct", "delegated" };
 
-struct system {
+struct trial {
     struct running running;
     int64_t struck_us[1 + SECONDARIES]; /* when it was struck; 0 when it is well */
     pid_t struck_pid[1 + SECONDARIES];
@@ -47,10 +47,10 @@ struct system {
     double ms[SAMPLES];
 };
 
-static struct system systems[POLICIES];
+static struct trial trials[POLICIES];
 static double medians[2][2][POLICIES];  /* [busy][SIGSTOP][policy] */
 
-static void start_systems(void)
+static void start_trials(void)
 {
     char secondaries[16], period[16], timeout[16];
 
@@ -60,64 +60,64 @@ static void start_systems(void)
     for (int policy = 0; policy < POLICIES; policy++) {
         const char *const options[] = { "-n", secondaries, "-p", period, "-t", timeout, "-r", policy_name[policy], NULL };
 
-        running_start(&systems[policy].running, options);
+        running_start(&trials[policy].running, options);
     }
     for (int policy = 0; policy < POLICIES; policy++)
-        running_await_secondaries(&systems[policy].running, SECONDARIES);
+        running_await_secondaries(&trials[policy].running, SECONDARIES);
 }
 
 /* One that is still down from the blow before is waited for. */
-static void strike_if_due(struct system *system, int signal_number)
+static void strike_if_due(struct trial *trial, int signal_number)
 {
-    int number = 1 + system->blows % SECONDARIES;
+    int number = 1 + trial->blows % SECONDARIES;
     int64_t now_us = clock_us();
 
-    if (system->blows == SAMPLES || now_us < system->next_blow_us || system->struck_us[number] != 0)
+    if (trial->blows == SAMPLES || now_us < trial->next_blow_us || trial->struck_us[number] != 0)
         return;
-    system->struck_us[number] = now_us;
-    system->struck_pid[number] = system->running.secondary[number];
-    if (kill(system->struck_pid[number], signal_number) == -1)
+    trial->struck_us[number] = now_us;
+    trial->struck_pid[number] = trial->running.secondary[number];
+    if (kill(trial->struck_pid[number], signal_number) == -1)
         die("strike secondary%d", number);
-    system->blows++;
-    system->next_blow_us = now_us + BETWEEN_US;
+    trial->blows++;
+    trial->next_blow_us = now_us + BETWEEN_US;
 }
 
-static void turn_principal_if_due(struct system *system)
+static void turn_principal_if_due(struct trial *trial)
 {
     int64_t now_us = clock_us();
 
-    if (now_us < system->next_turn_us)
+    if (now_us < trial->next_turn_us)
         return;
-    system->is_held = !system->is_held;
-    system->next_turn_us = now_us + (system->is_held ? HOLD_MS : REST_MS) * 1000;
-    if (kill(system->running.principal, system->is_held ? SIGSTOP : SIGCONT) == -1)
+    trial->is_held = !trial->is_held;
+    trial->next_turn_us = now_us + (trial->is_held ? HOLD_MS : REST_MS) * 1000;
+    if (kill(trial->running.principal, trial->is_held ? SIGSTOP : SIGCONT) == -1)
         die("hold the principal");
 }
 
-static void let_principal_go(struct system *system)
+static void let_principal_go(struct trial *trial)
 {
-    if (system->is_held && kill(system->running.principal, SIGCONT) == -1)
+    if (trial->is_held && kill(trial->running.principal, SIGCONT) == -1)
         die("let the principal go");
-    system->is_held = false;
+    trial->is_held = false;
 }
 
-static void read_journal(struct system *system)
+static void read_journal(struct trial *trial)
 {
     char line[256];
     int number;
     long pid, old;
 
-    while (running_next_line(&system->running, line, 0)) {
+    while (running_next_line(&trial->running, line, 0)) {
         const char *event = strstr(line, "restarted ");
 
         if (event != NULL && strncmp(event, "restarted principal", 19) == 0)
             diex("measure: the principal itself was found frozen: this machine has too much to do now");
         if (event == NULL || sscanf(event, "restarted secondary%d[%ld] was %ld", &number, &pid, &old) != 3
-            || number < 1 || number > SECONDARIES || system->struck_us[number] == 0
-            || (pid_t)old != system->struck_pid[number])
+            || number < 1 || number > SECONDARIES || trial->struck_us[number] == 0
+            || (pid_t)old != trial->struck_pid[number])
             continue;
-        system->ms[system->healed++] = (double)(clock_us() - system->struck_us[number]) / 1000;
-        system->struck_us[number] = 0;
+        trial->ms[trial->healed++] = (double)(clock_us() - trial->struck_us[number]) / 1000;
+        trial->struck_us[number] = 0;
     }
 }
 
@@ -127,7 +127,7 @@ static void await_news(void)
     struct pollfd wanted[POLICIES];
 
     for (int policy = 0; policy < POLICIES; policy++)
-        wanted[policy] = (struct pollfd){ .fd = systems[policy].running.journal, .events = POLLIN };
+        wanted[policy] = (struct pollfd){ .fd = trials[policy].running.journal, .events = POLLIN };
     (void)poll(wanted, POLICIES, 1);
     pass_ms(0);
 }
@@ -135,7 +135,7 @@ static void await_news(void)
 static bool all_have_healed(void)
 {
     for (int policy = 0; policy < POLICIES; policy++)
-        if (systems[policy].healed < SAMPLES)
+        if (trials[policy].healed < SAMPLES)
             return false;
     return true;
 }
@@ -151,7 +151,7 @@ static int compare(const void *left, const void *right)
 static void tell(bool is_busy, int signal_number)
 {
     for (int policy = 0; policy < POLICIES; policy++) {
-        double *ms = systems[policy].ms;
+        double *ms = trials[policy].ms;
 
         qsort(ms, SAMPLES, sizeof *ms, compare);
         say("%-9s %-17s %-9s %9.1f %8.1f %16.1f", policy == 0 ? (is_busy ? "busy" : "idle") : "",
@@ -166,21 +166,21 @@ static void measure(bool is_busy, int signal_number)
     int64_t deadline_us = clock_us() + LIMIT_MS * 1000;
 
     for (int policy = 0; policy < POLICIES; policy++)
-        systems[policy].blows = systems[policy].healed = 0;
+        trials[policy].blows = trials[policy].healed = 0;
     while (!all_have_healed()) {
         for (int policy = 0; policy < POLICIES; policy++) {
-            strike_if_due(&systems[policy], signal_number);
+            strike_if_due(&trials[policy], signal_number);
             if (is_busy)
-                turn_principal_if_due(&systems[policy]);
-            read_journal(&systems[policy]);
+                turn_principal_if_due(&trials[policy]);
+            read_journal(&trials[policy]);
         }
         if (clock_us() > deadline_us)
-            diex("measure: after %d ms only %d and %d of %d are replaced", LIMIT_MS, systems[DIRECT].healed,
-                 systems[DELEGATED].healed, SAMPLES);
+            diex("measure: after %d ms only %d and %d of %d are replaced", LIMIT_MS, trials[DIRECT].healed,
+                 trials[DELEGATED].healed, SAMPLES);
         await_news();
     }
     for (int policy = 0; policy < POLICIES; policy++)
-        let_principal_go(&systems[policy]);
+        let_principal_go(&trials[policy]);
     tell(is_busy, signal_number);
 }
 
@@ -193,7 +193,7 @@ static void measure_all(void)
         measure(is_busy, SIGSTOP);
     }
     for (int policy = 0; policy < POLICIES; policy++)
-        running_stop(&systems[policy].running);
+        running_stop(&trials[policy].running);
 }
 
 static void claim_all(void)
@@ -221,7 +221,7 @@ int main(int argc, char *argv[])
         TIMEOUT_MS);
     say("A secondary is struck every %d ms, whether the last one is healed or not.", BETWEEN_US / 1000);
     say("A busy principal: %d of %d ms it does not look up (stopped and continued by us).", HOLD_MS, HOLD_MS + REST_MS);
-    start_systems();
+    start_trials();
     measure_all();
     claim_all();
     return experiment_end(

@@ -213,6 +213,8 @@ static void show_answers(void)
     queued = count_signals(SIGRTMIN);
     bytes = count_bytes();
     ends = count_signals(SIGCHLD);
+    (void)close(answer_pipe[0]);
+    (void)close(answer_pipe[1]);
     say("kill(SIGUSR2)        %d sent, %2d arrived", ANSWERS, standard);
     say("sigqueue(SIGRTMIN)   %d sent, %2d arrived", ANSWERS, queued);
     say("a byte in a pipe     %d sent, %2d arrived", ANSWERS, bytes);

@@ -111,6 +111,8 @@ int await_child(pid_t pid, int limit_ms)
     if (answer == -1)
         die("wait for child %ld", (long)pid);
     forget_child(pid);
+    /* If Ctrl-C has ended it, that is for us as well. */
+    pass_ms(0);
     return status;
 }
 

@@ -68,7 +68,6 @@ static _Noreturn void become_watchdog(const char *directory, const char *const o
     const char *arguments[5 + MAX_OPTIONS] = { "watchdog", "-q", "-d", directory };
 
     begin_child();
-    (void)alarm(0); /* it has its own end */
     for (int i = 0; options[i] != NULL && i < MAX_OPTIONS; i++)
         arguments[4 + i] = options[i];
     if (dup2(output, STDOUT_FILENO) == -1)
