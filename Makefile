@@ -31,6 +31,7 @@ help-instructor:
 	@echo 'make demo PAUSE=1    the same, waiting for Enter between the scenes'
 	@echo 'make check-step1 SOLUTION=1    check the reference; DIR=...: check the step in that directory'
 	@echo 'make experiment-2b   watch the answer to a question of the roadmap; also 1a 1b 3a 3b 3c 4'
+	@echo 'make attack          what an unfriendly person can try against the final system, and what comes of it (a minute)'
 	@echo 'make student         build/osps-lab.tar.gz: the lab without its solutions'
 	@echo 'make skeletons       make modules, then the steps anew from the solutions'
 	@echo 'make modules         copy the modules that steps share from their origins'
@@ -38,12 +39,14 @@ help-instructor:
 	@echo 'make check-mutants   test the tests: wrong programs must fail, right ones pass'
 
 # Before anything is built.
-$(EXPERIMENTS) demo check check-mutants student skeletons modules: solutions
+$(EXPERIMENTS) demo attack check check-mutants student skeletons modules: solutions
 solutions:
 	@echo 'This needs the solutions, which only instructors have.'; exit 1
 
 demo: $(wildcard solutions/step4_client)
 	@sh solutions/demo.sh
+attack: $(wildcard solutions/step4_client) tests
+	@solutions/prove/attack.sh $(ONLY)
 
 $(EXPERIMENTS): $(wildcard solutions/experiments solutions/step3_watchdog)
 	@$(@:experiment-%=solutions/experiments/experiment_%)
@@ -86,5 +89,5 @@ clean:
 	@for directory in $(STEPS) $(SOLUTIONS) tests; do $(MAKE) -s -C $$directory clean; done
 	rm -rf build
 
-.PHONY: all help help-instructor demo $(EXPERIMENTS) check check-mutants student skeletons modules progress clean \
+.PHONY: all help help-instructor demo attack $(EXPERIMENTS) check check-mutants student skeletons modules progress clean \
         $(STEPS) $(SOLUTIONS) tests $(foreach step,1 2-warmup 2 3 4-warmup 4,check-step$(step) hint-step$(step) reset-step$(step))

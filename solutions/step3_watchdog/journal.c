@@ -78,6 +78,16 @@ static int64_t microseconds_since_start(void)
          + (now.tv_nsec - started.tv_nsec) / 1000;
 }
 
+/* Those of ASCII; and U+0080 to U+009F in UTF-8, 0xc2 and one byte more, which some terminals obey
+ * as well. */
+static bool is_control(const char line[], size_t i)
+{
+    unsigned char byte = (unsigned char)line[i];
+
+    return byte < 0x20 || byte == 0x7f
+        || (byte >= 0x80 && byte < 0xa0 && i > 0 && (unsigned char)line[i - 1] == 0xc2);
+}
+
 /* Ends `line` with a newline and replaces every other control character: text that
  * came from outside must not be able to forge a line or move somebody's cursor. */
 static size_t finish_line(char line[LINE_SIZE], size_t length)
@@ -85,7 +95,7 @@ static size_t finish_line(char line[LINE_SIZE], size_t length)
     if (length > LINE_SIZE - 2)
         length = LINE_SIZE - 2;
     for (size_t i = 0; i < length; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+        if (is_control(line, i))
             line[i] = '?';
     line[length++] = '\n';
     return length;

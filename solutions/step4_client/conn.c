@@ -72,10 +72,17 @@ static void drain(struct conn *conn)
         conn_close(conn);
 }
 
+/* With few places there is little patience: so the listen queue moves on as fast as with many, and
+ * a hundred silent ones in it keep nobody out for long. */
+static int patience_ms(const struct conns *conns)
+{
+    return SILENCE_MS * conns->limit / MAX_CONNS;
+}
+
 /* Who may lose its place: never served before ever served, then the longest silent. */
 static struct conn *find_silent(struct conns *conns)
 {
-    int64_t limit_ms = clock_ms() - SILENCE_MS;
+    int64_t limit_ms = clock_ms() - patience_ms(conns);
     struct conn *found = NULL;
 
     for (int i = 0; i < conns->used; i++) {
@@ -190,8 +197,8 @@ int conns_watch(struct conns *conns, struct pollfd wanted[])
 int64_t conns_wake_ms(struct conns *conns, int64_t until_ms)
 {
     /* Somebody may have been silent for long enough by then. */
-    if (!may_accept(conns) && until_ms > clock_ms() + SILENCE_MS)
-        until_ms = clock_ms() + SILENCE_MS;
+    if (!may_accept(conns) && until_ms > clock_ms() + patience_ms(conns))
+        until_ms = clock_ms() + patience_ms(conns);
     for (int i = 0; i < conns->used; i++) {
         const struct conn *conn = &conns->conn[i];
 
