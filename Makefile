@@ -1,7 +1,8 @@
 # The lab: processes, pipes, shared memory, signals and sockets.   make help
 
 # The reference is not in what students get.
-SOLUTIONS = $(patsubst %/Makefile,%,$(wildcard solutions/step?_*/Makefile solutions/step?_*/warmup/Makefile))
+SOLUTIONS = $(patsubst %/Makefile,%,$(wildcard solutions/step?_*/Makefile solutions/step?_*/warmup/Makefile \
+                                           solutions/prove/*/Makefile))
 STEPS     = step1_shm step2_fifo step3_watchdog step4_client $(patsubst %/Makefile,%,$(wildcard step?_*/warmup/Makefile))
 # Where a check looks: at the student's step, with SOLUTION=1 at the reference, with DIR=... anywhere.
 # As one word for the shell, whatever is in it.
@@ -32,11 +33,12 @@ help-instructor:
 	@echo 'make student         build/osps-lab.tar.gz: the lab without its solutions'
 	@echo 'make skeletons       make modules, then the steps anew from the solutions'
 	@echo 'make modules         copy the modules that steps share from their origins'
+	@echo 'make soak            the final system under faults and rude clients, for MINUTES=2; SEED=n repeats the faults'
 	@echo 'make check           every test of the lab'
 	@echo 'make check-mutants   test the tests: wrong programs must fail, right ones pass'
 
 # Before anything is built.
-demo check check-mutants student skeletons modules: solutions
+demo check check-mutants student skeletons modules soak: solutions
 solutions:
 	@echo 'This needs the solutions, which only instructors have.'; exit 1
 
@@ -64,6 +66,10 @@ reset-step1 reset-step2-warmup reset-step2 reset-step3 reset-step4-warmup reset-
 progress:
 	@tests/progress
 
+soak: $(filter %/step4_client %/soak,$(SOLUTIONS))
+	@mkdir -p build
+	@solutions/prove/soak/soak -s $$((60 * $(or $(MINUTES),2))) $(if $(SEED),-S $(SEED)) -j build/soak.journal solutions/step4_client
+
 # All are run, whatever the first ones say.
 check: all
 	@tests/check
@@ -81,5 +87,5 @@ clean:
 	@for directory in $(STEPS) $(SOLUTIONS) tests; do $(MAKE) -s -C $$directory clean; done
 	rm -rf build
 
-.PHONY: all help help-instructor demo check check-mutants student skeletons modules progress clean \
+.PHONY: all help help-instructor demo check check-mutants student skeletons modules progress clean soak \
         $(STEPS) $(SOLUTIONS) tests $(foreach step,1 2-warmup 2 3 4-warmup 4,check-step$(step) hint-step$(step) reset-step$(step))

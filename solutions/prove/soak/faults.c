@@ -107,6 +107,19 @@ static void choose_fault(void)
     fault.is_thawed = false;
 }
 
+/* For who reads the journal, and to compare two runs of the same seed: so before it is known if there is
+ * somebody to harm. */
+static void tell_fault(void)
+{
+    char victims[SERVERS + 1];
+
+    for (int number = 0; number < SERVERS; number++)
+        victims[number] = fault.victims[number] ? (char)('0' + number) : '-';
+    victims[SERVERS] = '\0';
+    subject_note("soak: %s: %s: %d ms", kinds[fault.kind].name, victims,
+                 fault.thaw_us == INT64_MAX ? 0 : (int)(fault.thaw_us / 1000));
+}
+
 static void harm(int number, int signal_number)
 {
     if (signal_number == SIGSTOP)
@@ -132,6 +145,7 @@ static void harm_victims(int signal_number)
 static void strike(void)
 {
     choose_fault();
+    tell_fault();
     fault_counts[fault.kind].struck++;
     for (int number = 0; number < SERVERS; number++)
         fault.pids[number] = story.servers[number].pid;

@@ -7,7 +7,7 @@
 enum growth_role { ROLE_WATCHDOG, ROLE_PRINCIPAL, ROLE_SECONDARY, ROLE_CLIENT, ROLES };
 
 enum {
-    ALLOWED_KB = 64,
+    ALLOWED_KB = 128,
     ALLOWED_SERVER_KB = 512 /* its table of connections is touched page by page as it fills */
 };
 

@@ -61,7 +61,7 @@ static void print_faults(void)
 static void print_takeover(const struct takeover *takeover)
 {
     (void)printf("%-19s %9d    its servers gone after %.1f ms, the next ones up after %.1f\n\n",
-                 "watchdog killed", 1, to_ms(takeover->gone_us), to_ms(takeover->whole_us));
+                 "watchdog killed", takeover->times, to_ms(takeover->gone_us), to_ms(takeover->whole_us));
 }
 
 static void print_growth(const char *title, const struct growth *growth)
@@ -133,7 +133,7 @@ int report(const struct outcome *outcome)
     print_faults();
     print_takeover(&outcome->takeover);
     print_growth("first watchdog", &outcome->growth[0]);
-    print_growth("second watchdog", &outcome->growth[1]);
+    print_growth("last watchdog", &outcome->growth[1]);
     judge(outcome);
     (void)printf("\nA kill is false if the server was not stopped for %d ms, less %d and what the machine was\n"
                  "late by: %.1f ms at the worst. /proc was looked at %ld times.\n",

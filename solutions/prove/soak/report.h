@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of the watchdogs that were killed; the longest of them. */
 struct takeover {
-    int64_t gone_us;         /* from the watchdog's death to the last server's */
+    int times;
+    int64_t gone_us;         /* from the death to the last server's */
     int64_t whole_us;        /* to the last start of those of the next watchdog */
     bool is_good;            /* all gone within a second, and the next one began at once */
 };
@@ -17,7 +19,7 @@ struct outcome {
     int seconds;
     unsigned long seed;
     struct takeover takeover;
-    struct growth growth[2]; /* of the first watchdog and its servers; of the second */
+    struct growth growth[2]; /* of the first watchdog and its servers; of the last */
     int64_t stop_us;         /* how long the orderly stop took */
     int stop_status;         /* the wait status of the watchdog */
     int left;                /* processes, pipes, segments */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,17 @@ static void keep_copy(const char *line)
         return;
     if (write(copy, line, length) != (ssize_t)length || write(copy, "\n", 1) != 1)
         die("copy the journal");
+}
+
+void subject_note(const char *format, ...)
+{
+    char line[LINE_ROOM];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    keep_copy(line);
 }
 
 void subject_hear(void)

@@ -27,6 +27,9 @@ pid_t subject_pid(void);
 int subject_fd(void);
 void subject_hear(void);
 
+/* Adds a line of ours to the copy of the journal. */
+void subject_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 void subject_signal(int signal_number);
 
 /* A child of ours has ended: true if it was the watchdog. */
