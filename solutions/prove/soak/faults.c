@@ -191,16 +191,6 @@ static bool victims_are_replaced(void)
     return true;
 }
 
-static int64_t latest_start_us(void)
-{
-    int64_t latest_us = 0;
-
-    for (int number = 0; number < SERVERS; number++)
-        if (story.servers[number].up_us > latest_us)
-            latest_us = story.servers[number].up_us;
-    return latest_us;
-}
-
 static void end_fault(void)
 {
     fault.kind = -1;
@@ -225,7 +215,7 @@ static void see_through(void)
         return;
     if (!all_are_kept()) {
         count->replaced++;
-        samples_add(&count->heal_us, latest_start_us() - fault.struck_us);
+        samples_add(&count->heal_us, story_latest_start_us() - fault.struck_us);
     }
     end_fault();
 }

@@ -145,8 +145,7 @@ static void await_takeover(struct takeover *takeover, int64_t struck_us)
     note_longest(&takeover->gone_us, now_us() - struck_us);
     if (!loop_until(story_is_whole, START_US))
         diex("start the next watchdog: its servers are not up after %d s", START_US / 1000000);
-    for (int number = 0; number < SERVERS; number++)
-        note_longest(&takeover->whole_us, story.servers[number].up_us - struck_us);
+    note_longest(&takeover->whole_us, story_latest_start_us() - struck_us);
 }
 
 /* In the midst of requests. Servers that are stopped cannot notice it; but where there are some, the system

@@ -155,6 +155,16 @@ bool story_is_whole(void)
     return true;
 }
 
+int64_t story_latest_start_us(void)
+{
+    int64_t latest_us = 0;
+
+    for (int number = 0; number < SERVERS; number++)
+        if (story.servers[number].up_us > latest_us)
+            latest_us = story.servers[number].up_us;
+    return latest_us;
+}
+
 void story_killed(int number)
 {
     int last = number == PRINCIPAL ? SERVERS - 1 : number;

@@ -49,6 +49,9 @@ void story_hear(const char *line);
 /* True if all servers are up. */
 bool story_is_whole(void);
 
+/* When the youngest of them began. */
+int64_t story_latest_start_us(void);
+
 /* What was done to a server; with a principal that is killed, all go. */
 void story_killed(int number);
 void story_stopped(int number, int64_t at_us);
