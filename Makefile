@@ -1,7 +1,8 @@
 # The lab: processes, pipes, shared memory, signals and sockets.   make help
 
 # The reference is not in what students get.
-SOLUTIONS = $(patsubst %/Makefile,%,$(wildcard solutions/step?_*/Makefile solutions/step?_*/warmup/Makefile solutions/experiments/Makefile))
+SOLUTIONS = $(patsubst %/Makefile,%,$(wildcard solutions/step?_*/Makefile solutions/step?_*/warmup/Makefile \
+                                            solutions/experiments/Makefile solutions/prove/*/Makefile))
 STEPS     = step1_shm step2_fifo step3_watchdog step4_client $(patsubst %/Makefile,%,$(wildcard step?_*/warmup/Makefile))
 EXPERIMENTS = $(addprefix experiment-,1a 1b 2b 3a 3b 3c 4)
 # Where a check looks: at the student's step, with SOLUTION=1 at the reference, with DIR=... anywhere.
@@ -35,11 +36,13 @@ help-instructor:
 	@echo 'make student         build/osps-lab.tar.gz: the lab without its solutions'
 	@echo 'make skeletons       make modules, then the steps anew from the solutions'
 	@echo 'make modules         copy the modules that steps share from their origins'
+	@echo 'make bench           what the reference achieves, beside measures of the same run (ONLY=requests: a part of it)'
+	@echo 'make soak            the final system under faults and rude clients, for MINUTES=2; SEED=n repeats the faults'
 	@echo 'make check           every test of the lab'
 	@echo 'make check-mutants   test the tests: wrong programs must fail, right ones pass'
 
 # Before anything is built.
-$(EXPERIMENTS) demo attack check check-mutants student skeletons modules: solutions
+$(EXPERIMENTS) demo soak attack bench check check-mutants student skeletons modules: solutions
 solutions:
 	@echo 'This needs the solutions, which only instructors have.'; exit 1
 
@@ -72,6 +75,12 @@ reset-step1 reset-step2-warmup reset-step2 reset-step3 reset-step4-warmup reset-
 progress:
 	@tests/progress
 
+bench: all
+	@solutions/prove/bench.sh $(ONLY)
+soak: $(filter %/step4_client %/soak,$(SOLUTIONS))
+	@mkdir -p build
+	@solutions/prove/soak/soak -s $$((60 * $(or $(MINUTES),2))) $(if $(SEED),-S $(SEED)) -j build/soak.journal solutions/step4_client
+
 # All are run, whatever the first ones say.
 check: all
 	@tests/check
@@ -89,5 +98,5 @@ clean:
 	@for directory in $(STEPS) $(SOLUTIONS) tests; do $(MAKE) -s -C $$directory clean; done
 	rm -rf build
 
-.PHONY: all help help-instructor demo attack $(EXPERIMENTS) check check-mutants student skeletons modules progress clean \
+.PHONY: all help help-instructor demo soak attack bench $(EXPERIMENTS) check check-mutants student skeletons modules progress clean \
         $(STEPS) $(SOLUTIONS) tests $(foreach step,1 2-warmup 2 3 4-warmup 4,check-step$(step) hint-step$(step) reset-step$(step))
