@@ -2,9 +2,12 @@
 
 # The reference is not in what students get.
 SOLUTIONS = $(patsubst %/Makefile,%,$(wildcard solutions/step?_*/Makefile solutions/step?_*/warmup/Makefile \
-                                            solutions/experiments/Makefile solutions/prove/*/Makefile))
+                                            solutions/experiments/Makefile solutions/prove/bench/Makefile \
+                                            solutions/prove/soak/Makefile))
 STEPS     = step1_shm step2_fifo step3_watchdog step4_client $(patsubst %/Makefile,%,$(wildcard step?_*/warmup/Makefile))
 EXPERIMENTS = $(addprefix experiment-,1a 1b 2b 3a 3b 3c 4)
+# What proves the final system, for instructors; not built by make alone.
+PROVE     = $(patsubst %/Makefile,%,$(wildcard solutions/prove/Makefile solutions/prove/*/Makefile))
 # Where a check looks: at the student's step, with SOLUTION=1 at the reference, with DIR=... anywhere.
 # As one word for the shell, whatever is in it.
 look_at   = '$(subst ','\'',$(or $(value DIR),$(if $(SOLUTION),solutions/)$(1)))'
@@ -40,9 +43,11 @@ help-instructor:
 	@echo 'make soak            the final system under faults and rude clients, for MINUTES=2; SEED=n repeats the faults'
 	@echo 'make check           every test of the lab'
 	@echo 'make check-mutants   test the tests: wrong programs must fail, right ones pass'
+	@echo 'make fuzz            attack line reader and parsers with invented bytes, SECONDS=60 in all (clang)'
+	@echo 'make lint            let gcc -fanalyzer, cppcheck, clang-tidy and shellcheck read the code'
 
 # Before anything is built.
-$(EXPERIMENTS) demo soak attack bench check check-mutants student skeletons modules: solutions
+$(EXPERIMENTS) demo soak attack bench fuzz check check-mutants lint student skeletons modules: solutions
 solutions:
 	@echo 'This needs the solutions, which only instructors have.'; exit 1
 
@@ -87,6 +92,11 @@ check: all
 check-mutants: all
 	@tests/check-mutants
 
+fuzz:
+	@solutions/prove/fuzz/run $(or $(SECONDS),60)
+lint:
+	@tests/lint
+
 student:
 	@tests/student
 skeletons: modules
@@ -95,8 +105,8 @@ modules:
 	@tests/shared-modules --copy
 
 clean:
-	@for directory in $(STEPS) $(SOLUTIONS) tests; do $(MAKE) -s -C $$directory clean; done
+	@for directory in $(STEPS) $(SOLUTIONS) $(PROVE) tests; do $(MAKE) -s -C $$directory clean; done
 	rm -rf build
 
-.PHONY: all help help-instructor demo soak attack bench $(EXPERIMENTS) check check-mutants student skeletons modules progress clean \
+.PHONY: all help help-instructor demo soak attack bench fuzz $(EXPERIMENTS) check check-mutants lint student skeletons modules progress clean \
         $(STEPS) $(SOLUTIONS) tests $(foreach step,1 2-warmup 2 3 4-warmup 4,check-step$(step) hint-step$(step) reset-step$(step))

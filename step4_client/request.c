@@ -4,6 +4,7 @@
 #include "clock.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,14 +40,20 @@ const char *request_word(enum request_type type)
 
 int request_parse(struct request *request, const char *line)
 {
-    char word[32];
-    char token[TOKEN_ROOM + 1];
+    const char *number = line + strcspn(line, " ") + 1;
+    char *token;
+    long value;
 
     request->type = request_type_of(line);
-    if (request->type == REQUEST_UNKNOWN
-        || sscanf(line, "%31s %d %17s", word, &request->number, token) != 3
-        || strlen(token) != TOKEN_ROOM - 1)
+    /* Without a space there is no number; strtol(3) would take blanks before one. */
+    if (request->type == REQUEST_UNKNOWN || number[-1] == '\0'
+        || strchr("-0123456789", *number) == NULL)
         return -1;
+    errno = 0;
+    value = strtol(number, &token, 10);
+    if (errno != 0 || value != (int)value || *token++ != ' ' || strlen(token) != TOKEN_ROOM - 1)
+        return -1;
+    request->number = (int)value;
     memcpy(request->token, token, TOKEN_ROOM);
     return 0;
 }

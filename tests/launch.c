@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,8 @@ void write_in_out_dir(const char *out_dir, const char *name, const char *text)
     snprintf(path, sizeof path, "%s/%s", out_dir, name);
     snprintf(new_path, sizeof new_path, "%s.new", path);
     FILE *file = fopen(new_path, "we");
-    if (file == NULL || fputs(text, file) == EOF || fclose(file) == EOF || rename(new_path, path) == -1)
+    bool is_written = file != NULL && fputs(text, file) != EOF;
+    if ((file != NULL && fclose(file) == EOF) || !is_written || rename(new_path, path) == -1)
         fprintf(stderr, "supervise: write %s: %s\n", path, strerror(errno));
 }
 

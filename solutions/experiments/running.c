@@ -68,7 +68,7 @@ static _Noreturn void become_watchdog(const char *directory, const char *const o
     const char *arguments[5 + MAX_OPTIONS] = { "watchdog", "-q", "-d", directory };
 
     begin_child();
-    for (int i = 0; options[i] != NULL && i < MAX_OPTIONS; i++)
+    for (int i = 0; i < MAX_OPTIONS && options[i] != NULL; i++)
         arguments[4 + i] = options[i];
     if (dup2(output, STDOUT_FILENO) == -1)
         die("give the watchdog its standard output");

@@ -148,10 +148,8 @@ static void serve_as_proxy(int client, const char *peer)
 
     if (status == 0) {
         server = connect_to(peer, request.target.host, request.target.port);
-        if (server == -1)
-            status = BAD_GATEWAY;
         /* A new connection takes this much at once. */
-        else if (net_write_all(server, request.text, request.length) == -1)
+        if (server == -1 || net_write_all(server, request.text, request.length) == -1)
             status = BAD_GATEWAY;
     }
     if (status == 0) {

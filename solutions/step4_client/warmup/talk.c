@@ -86,9 +86,8 @@ static bool await_typing(int lifeline)
         { .fd = STDIN_FILENO, .events = POLLIN },
         { .fd = lifeline, .events = POLLIN },
     };
-    int ready;
 
-    while ((ready = poll(fds, 2, -1)) == -1)
+    while (poll(fds, 2, -1) == -1)
         if (errno != EINTR)
             die("wait for something typed");
     return fds[1].revents == 0;

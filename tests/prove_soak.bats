@@ -1,8 +1,8 @@
-# prove.bats - the tools that prove the final system, on that system and on broken ones.
+# prove_soak.bats - make soak, on the final system and on broken ones.
 #
-#     LAB_DIR=solutions/step4_client bats tests/prove.bats
+#     LAB_DIR=solutions/step4_client bats tests/prove_soak.bats
 #
-# Each of them in its short mode: that it works, and that it fails when the system is broken. The words are
+# In its short mode: that it works, and that it fails when the system is broken. The words are
 # explained in helpers.bash.
 
 # shellcheck disable=SC2030,SC2031  # a variable set in a test is meant for that test
