@@ -151,8 +151,9 @@ static void bury_principal(void)
     }
     // TODO 3.8: kill the principal's whole group: which number has it, and until when is it certain
     // that no stranger has it? Then wait for the principal (await_death()), and tell child_died() how
-    // it ended. Then wait until the last of its secondaries has gone: lifeline_await_last() wants to know
-    // until which moment, which is BURIAL_MS from now (clock_ms()). If they have not gone by then, warnx().
+    // it ended. Then wait until the last of its secondaries has gone: lifeline_await_last() wants to
+    // know until which moment, which is BURIAL_MS from now (clock_ms()). If they have not gone by
+    // then, warnx().
     todo("3.8", child, await_death);
     for (int number = 1; number <= lab->secondaries; number++)
         bury_secondary_of_dead_principal(number);
@@ -255,8 +256,7 @@ void servers_stop(void)
     // each, and SIGCONT, without which a stopped process would not hear it. They have half of the
     // timeout (await_end(), secondaries_have_ended()); those that hang are killed, and awaited too.
     // Then the principal's group in the same way, if there is a principal: it has until deadline_ms
-    // (principal_has_ended()).
-    // bury_principal(), below, ends what is left.
+    // (principal_has_ended()). bury_principal(), below, ends what is left.
     todo("3.9", deadline_ms, signal_secondaries, await_end, secondaries_have_ended,
          principal_has_ended);
     if (principal_pid() != 0)

@@ -134,8 +134,7 @@ static bool hear(struct talk *talk, char line[LINE_ROOM])
     // TODO 4.7: read the next line (line_read()). While there is none yet, wait with poll(2) until
     // there is something to read, but not beyond the deadline (clock_left_ms()). To be interrupted
     // is no failure. For silence until the deadline, and for any error of poll(2), return fail(why).
-    status = LINE_ERROR;
-    todo("4.7", talk, line, deadline_ms, readable, status);
+    todo("4.7", talk, line, deadline_ms, readable, &status);
     if (status == LINE_END)
         return fail("the server closed the connection before the end");
     if (status == LINE_ERROR)
@@ -188,8 +187,7 @@ static bool be_served(struct talk *secondary, const char *request, const char *t
     // `debuttraitement`, `resultat ANSWER` and `fintraitement`, in this order, with hear_word(). Store
     // ANSWER in `result`. Return true only when all three have come: an end of file before the last
     // of them means that the server has died. For a failure of your own, return fail(why).
-    rest = NULL;
-    todo("4.8", secondary, text, token, line, rest, result, hear_word);
+    todo("4.8", secondary, text, token, line, &rest, result, hear_word);
 }
 
 /* A connection to the principal that was kept from the last request may have ended since:

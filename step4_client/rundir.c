@@ -66,8 +66,8 @@ static int check_directory(struct rundir *rundir)
         return refuse(rundir, "it belongs to user %ld, not to you; choose another (OSPS_DIR)",
                       (long)status.st_uid);
     if ((status.st_mode & 077) != 0)
-        return refuse(rundir, "it lets others in (mode %03o, not 700); chmod 700 it, or choose another (OSPS_DIR)",
-                      (unsigned)status.st_mode & 0777U);
+        return refuse(rundir, "it lets others in (mode %03o, not 700); chmod 700 it, or choose"
+                      " another, which need not exist (OSPS_DIR)", (unsigned)status.st_mode & 0777U);
     return 0;
 }
 

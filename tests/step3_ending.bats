@@ -162,6 +162,27 @@ ends_at_any_moment() {
     stop_lab
 }
 
+# The shell that starts it is of its group, as yours may be. The sixth early death is answered with a long delay.
+@test "3.9.34 SIGTERM while there is no principal ends it, and signals nobody else" {
+    because "-0 is 0, and 0 is the caller's own group: whose group is signalled when there is no principal? kill(2)"
+    start bash -c 'trap "exit 42" TERM; "$@"; exit' - "$LAB_DIR/watchdog" $(lab_options)
+    await_event "secondary$N" pong
+    local round killed=''
+    for round in {1..6}; do
+        eventually "$DEFAULT_MS" has_another_principal "$killed" || fail "a principal after the one that was killed" "none"
+        killed=$(pid_of principal)
+        mark
+        send KILL "$killed"
+        await_new " died principal\\[$killed\\]"
+    done
+    send TERM "$(pid_of watchdog)"
+    await_end
+    expect_status 0
+    expect_nothing_survives
+}
+
+has_another_principal() { [[ $(pid_of principal) != "$1" ]]; }
+
 # ---- the watchdog is killed
 
 # goes_with_its_watchdog HOW ROLE...: HOW is a word that is done to each of these before

@@ -159,6 +159,7 @@ has_as_many() { (($(descriptors_of "$1") <= $2)); }
 # costs_no_descriptor PARENT: of the secondaries
 costs_no_descriptor() {
     because "after fork(2) both have the pipe's ends: who keeps one that is the other's has one more for each replacement. close(2)"
+    PERIOD_MS=8000      # no probe ends one meanwhile, whatever it would answer
     start_lab
     local parent before
     parent=$(pid_of "$1")

@@ -142,8 +142,7 @@ static bool hear(struct talk *talk, char line[LINE_ROOM])
         if (ready != 1 && clock_ms() >= deadline_ms)
             return fail("the server was silent for %d ms", options.timeout_ms);
     }
-    // STUB: status = LINE_ERROR;
-    // STUB: todo("4.7", talk, line, deadline_ms, readable, status);
+    // STUB: todo("4.7", talk, line, deadline_ms, readable, &status);
     // END
     if (status == LINE_END)
         return fail("the server closed the connection before the end");
@@ -205,8 +204,7 @@ static bool be_served(struct talk *secondary, const char *request, const char *t
         return false;
     memmove(result, rest, strlen(rest) + 1);
     return hear_word(secondary, "fintraitement", line, &rest);
-    // STUB: rest = NULL;
-    // STUB: todo("4.8", secondary, text, token, line, rest, result, hear_word);
+    // STUB: todo("4.8", secondary, text, token, line, &rest, result, hear_word);
     // END
 }
 
