@@ -39,7 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     shown = strchr(line, ']') + 2;
     CLAIM(strlen(shown) == strlen(event) || (strlen(event) > strlen(shown) && count > LONGEST_LINE - 3));
     for (size_t i = 0; shown[i] != '\0'; i++) {
-        bool is_text = (unsigned char)event[i] >= 0x20 && event[i] != 0x7f;
+        unsigned char byte = (unsigned char)event[i];
+        bool is_c1 = i > 0 && (unsigned char)event[i - 1] == 0xc2 && byte >= 0x80 && byte <= 0x9f;
+        bool is_text = byte >= 0x20 && byte != 0x7f && !is_c1;
 
         CLAIM(shown[i] == (is_text ? event[i] : '?'));
     }
