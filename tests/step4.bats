@@ -820,7 +820,7 @@ ALL_WELL=("${PLACE_GIVEN[@]}" 'send debuttraitement\nresultat HELLO\nfintraiteme
 # SIGNAL ROLE: it strikes while the request is being worked on.
 answers_although() {
     because "what was under way dies with its server: the client asks again, and the next server knows nothing of the last one's requests"
-    WORK_MS=600 PERIOD_MS=300 TIMEOUT_MS=1200
+    WORK_MS=1500 PERIOD_MS=300 TIMEOUT_MS=600     # the frozen are found before their work would be done
     start_lab
     start_asking -r 50 'requetetype1 hello'
     the_lab
