@@ -109,7 +109,8 @@ static void refuse(struct guest *guest)
 {
     bool is_its_fault = errno == EMSGSIZE || errno == EBADMSG;
 
-    if (is_its_fault)
+    /* Not into the midst of another's line, of which it has taken a part. */
+    if (is_its_fault && !outgoing_is_waiting(&guest->outgoing))
         (void)line_write(guest->fd, "chat: a line has at most %d bytes, none of them zero", LINE_LONGEST);
     dismiss(guest, is_its_fault ? "it sends no line" : strerror(errno));
 }

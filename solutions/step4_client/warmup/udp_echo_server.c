@@ -90,7 +90,7 @@ static void wait_readable(int signals_fd, int fd, int timeout_ms)
 /* Takes one datagram, and sends it back unless it is one of those to lose. */
 static void answer(int fd, int signals_fd)
 {
-    static int received;
+    static unsigned received;
     char datagram[UDP_LONGEST + 1]; /* a longer one is cut by recvfrom(2): this byte tells */
     char name[NET_NAME_ROOM];
     struct sockaddr_in from;
@@ -107,7 +107,7 @@ static void answer(int fd, int signals_fd)
         journal("refused %s more than %d bytes", name, UDP_LONGEST);
         return;
     }
-    if (options.lose_every > 0 && ++received % options.lose_every == 0) {
+    if (options.lose_every > 0 && ++received % (unsigned)options.lose_every == 0) {
         journal("lost %s %zd bytes", name, length);
         return;
     }
