@@ -23,7 +23,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -85,11 +84,6 @@ static void end_at_once(int number)
     _exit(journal_is_lost() ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-static int set_nonblocking(int fd)
-{
-    return fcntl(fd, F_SETFL, O_NONBLOCK);
-}
-
 static int set_up(const struct options *options)
 {
     int listener;
@@ -103,7 +97,7 @@ static int set_up(const struct options *options)
     if (listener == -1)
         exit(EXIT_FAILURE);
     /* Who was there when poll(2) looked may have gone when accept(2) comes, which would wait. */
-    if (set_nonblocking(listener) == -1)
+    if (net_set_nonblocking(listener) == -1)
         die("listen without waiting");
     journal("listening on %s:%d", options->address, options->port);
     return listener;
@@ -133,7 +127,7 @@ static void admit(int listener)
         accept_again_ms = clock_ms() + PAUSE_MS;
         return;
     }
-    if (set_nonblocking(fd) == -1) {
+    if (net_set_nonblocking(fd) == -1) {
         warn("accept a client");
         (void)close(fd);
         return;

@@ -216,7 +216,7 @@ static void open_room(const struct options *options)
     if (room.listener == -1)
         exit(EXIT_FAILURE);
     /* A client may have gone again between poll(2) and accept(2): nobody waits for the next. */
-    if (guest_make_nonblocking(room.listener) == -1)
+    if (net_set_nonblocking(room.listener) == -1)
         die("make the listening socket O_NONBLOCK");
     journal("listening on %s:%d", options->side.host, options->side.port);
 }

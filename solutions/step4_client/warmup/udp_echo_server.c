@@ -16,7 +16,6 @@
 #include "udp_echo.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -64,7 +63,7 @@ static int open_socket(void)
     if (!net_find(&address, options.address, options.port))
         exit(EXIT_FAILURE);
     fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (fd == -1 || fcntl(fd, F_SETFL, O_NONBLOCK) == -1
+    if (fd == -1 || net_set_nonblocking(fd) == -1
         || bind(fd, (struct sockaddr *)&address, sizeof address) == -1)
         die("listen on %s port %d", options.address, options.port);
     return fd;
