@@ -34,7 +34,7 @@ help-instructor:
 	@echo 'make demo            show the final system, and check what is shown (20 seconds)'
 	@echo 'make demo PAUSE=1    the same, waiting for Enter between the scenes'
 	@echo 'make check-step1 SOLUTION=1    check the reference; DIR=...: check the step in that directory'
-	@echo 'make experiment-2b   watch the answer to a question of the roadmap; also 1a 1b 3a 3b 3c 4'
+	@echo 'make experiment-2b   watch the answer to a question of the handouts; also 1a 1b 3a 3b 3c 4'
 	@echo 'make attack          what an unfriendly person can try against the final system, and what comes of it (a minute)'
 	@echo 'make student         build/osps-lab.tar.gz: the lab without its solutions'
 	@echo 'make skeletons       make modules, then the steps anew from the solutions'
