@@ -6,8 +6,8 @@ SOLUTIONS = $(patsubst %/Makefile,%,$(wildcard solutions/step?_*/Makefile soluti
                                             solutions/prove/soak/Makefile))
 STEPS     = step1_shm step2_fifo step3_watchdog step4_client $(patsubst %/Makefile,%,$(wildcard step?_*/warmup/Makefile))
 EXPERIMENTS = $(addprefix experiment-,1a 1b 2b 3a 3b 3c 4)
-# What proves the final system, for instructors; not built by make alone.
-PROVE     = $(patsubst %/Makefile,%,$(wildcard solutions/prove/Makefile solutions/prove/*/Makefile))
+# For clang alone: built by make fuzz, not by make.
+FUZZ      = $(patsubst %/Makefile,%,$(wildcard solutions/prove/fuzz/Makefile))
 # Where a check looks: at the student's step, with SOLUTION=1 at the reference, with DIR=... anywhere.
 # As one word for the shell, whatever is in it.
 look_at   = '$(subst ','\'',$(or $(value DIR),$(if $(SOLUTION),solutions/)$(1)))'
@@ -34,7 +34,7 @@ help-instructor:
 	@echo 'make demo            show the final system, and check what is shown (20 seconds)'
 	@echo 'make demo PAUSE=1    the same, waiting for Enter between the scenes'
 	@echo 'make check-step1 SOLUTION=1    check the reference; DIR=...: check the step in that directory'
-	@echo 'make experiment-2b   watch the answer to a question of the roadmap; also 1a 1b 3a 3b 3c 4'
+	@echo 'make experiment-2b   watch the answer to a question of the handouts; also 1a 1b 3a 3b 3c 4'
 	@echo 'make attack          what an unfriendly person can try against the final system, and what comes of it (a minute)'
 	@echo 'make student         build/osps-lab.tar.gz: the lab without its solutions'
 	@echo 'make skeletons       make modules, then the steps anew from the solutions'
@@ -105,8 +105,9 @@ modules:
 	@tests/shared-modules --copy
 
 clean:
-	@for directory in $(STEPS) $(SOLUTIONS) $(PROVE) tests; do $(MAKE) -s -C $$directory clean; done
+	@for directory in $(STEPS) $(SOLUTIONS) $(FUZZ) tests; do $(MAKE) -s -C $$directory clean; done
 	rm -rf build
 
-.PHONY: all help help-instructor demo soak attack bench fuzz $(EXPERIMENTS) check check-mutants lint student skeletons modules progress clean \
+.PHONY: all help help-instructor demo soak attack bench fuzz $(EXPERIMENTS) check check-mutants lint student skeletons \
+        modules progress clean \
         $(STEPS) $(SOLUTIONS) tests $(foreach step,1 2-warmup 2 3 4-warmup 4,check-step$(step) hint-step$(step) reset-step$(step))

@@ -12,6 +12,7 @@
 #define JOURNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* To be called first of all, by the first process of a program; those that it forks inherit
  * what it sets: the role, and the moment from which SECONDS count. `quiet` drops the events
@@ -38,6 +39,10 @@ void journal_often(const char *format, ...) __attribute__((format(printf, 1, 2))
  * itself: what nobody can hear ends, the first process in an orderly way. A reader that is
  * only slow is waited for, but not for ever: see journal.c. */
 bool journal_is_lost(void);
+
+/* True if line[i] is one, or a part of one: those of ASCII; and U+0080 to U+009F in UTF-8, 0xc2 and one
+ * byte more, which some terminals obey as well. */
+bool is_control(const char line[], size_t i);
 
 /* `ROLE: what: why` on standard error, why being errno's text; then life goes on. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

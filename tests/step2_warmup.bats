@@ -809,8 +809,8 @@ hears() {
     because "a text with a newline in it would look like two: control characters are taken out where a message comes in"
     start_chat anne
     welcome_as 1001 mallory
-    post "$TEXT_KIND" 1001 anne $'hi\nbert: I agree\e[2J'
-    hears anne 'mallory: hi\?bert: I agree\?\[2J'
+    post "$TEXT_KIND" 1001 anne $'hi\nbert: I agree\e[2J\302\233[2J'
+    hears anne 'mallory: hi\?bert: I agree\?\[2J.\?\[2J'
 }
 
 # In clock ticks, of which a second has a hundred.

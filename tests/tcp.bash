@@ -2,8 +2,9 @@
 # tcp.bash - further words, for tests that speak TCP by the shell itself, through its /dev/tcp. A test file says
 # `load helpers`, `load tcp`.
 #
-# $ADDRESS is the test's own loopback address, made from the pid of its shell (and $ADDRESS_BLOCK, where pids are not unique):
-# so tests that run side by side may use the same ports. $OTHER_ADDRESS is one where nobody listens.
+# $ADDRESS is the test's own loopback address, made from the pid of its shell: so tests that run side by side may use the same
+# ports. (Below tests/separate pids are not unique, but there each has a network of its own.) $OTHER_ADDRESS is one where nobody
+# listens.
 #
 # NAME is a name for the connection:
 #   dial NAME [PORT]                connect; without a port, to $PORT
@@ -15,7 +16,7 @@
 
 ANSWER_MS=10000         # an answer that is not late by itself, on a machine that has more to do
 
-BLOCK=$((${ADDRESS_BLOCK:-$$ >> 16} & 63))
+BLOCK=$(($$ >> 16 & 63))
 ADDRESS=127.$((64 + BLOCK)).$(($$ >> 8 & 255)).$(($$ & 255))
 # shellcheck disable=SC2034  # for the tests
 OTHER_ADDRESS=127.$((128 + BLOCK)).$(($$ >> 8 & 255)).$(($$ & 255))

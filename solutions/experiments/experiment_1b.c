@@ -88,7 +88,8 @@ static unsigned long count_lost(const char *how, void (*add)(unsigned long times
             diex("wait for a writer: it failed");
     lost = 2 * times - atomic_load(&shared->counter);
     say("%-18s  %10lu %12lu %12lu  %7.3f %%  %7.1f ms", how, times, atomic_load(&shared->counter), lost,
-        100.0 * (double)lost / (2.0 * (double)times), (double)(shared->us[0] > shared->us[1] ? shared->us[0] : shared->us[1]) / 1000);
+        100.0 * (double)lost / (2.0 * (double)times),
+        (double)(shared->us[0] > shared->us[1] ? shared->us[0] : shared->us[1]) / 1000);
     return lost;
 }
 

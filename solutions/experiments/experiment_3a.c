@@ -210,8 +210,8 @@ static void claim_all(void)
         claim(frozen[policy] >= TIMEOUT_MS && frozen[policy] <= TIMEOUT_MS + PERIOD_MS + late_ms,
               "%s: who freezes is replaced after a probe and the time-out: %.0f ms", policy_name[policy], frozen[policy]);
     }
-    claim(busy[DELEGATED] > busy[DIRECT] + HOLD_MS / 10.0, "a busy principal: delegated waits for it, direct does not: %.1f, %.1f ms",
-          busy[DELEGATED], busy[DIRECT]);
+    claim(busy[DELEGATED] > busy[DIRECT] + HOLD_MS / 10.0,
+          "a busy principal: delegated waits for it, direct does not: %.1f, %.1f ms", busy[DELEGATED], busy[DIRECT]);
 }
 
 int main(int argc, char *argv[])

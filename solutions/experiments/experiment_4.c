@@ -155,9 +155,12 @@ static void show_time_wait(void)
         die("write an address");
     say("address %s", text);
     say("%-40s %-5s %-9s  %s", "SO_REUSEADDR", "port", "state", "the next server");
-    claim(try_restart("neither; the client closes first", false, false, false) == 0, "who closes first has TIME_WAIT: the client, here, on a port of its own");
-    claim(try_restart("neither; the server closes first", false, true, false) == EADDRINUSE, "the server has it, here, and its port is in use: for a minute, on Linux");
-    claim(try_restart("both; the server closes first", true, true, true) == 0, "with SO_REUSEADDR a port in TIME_WAIT can be had");
+    claim(try_restart("neither; the client closes first", false, false, false) == 0,
+          "who closes first has TIME_WAIT: the client, here, on a port of its own");
+    claim(try_restart("neither; the server closes first", false, true, false) == EADDRINUSE,
+          "the server has it, here, and its port is in use: for a minute, on Linux");
+    claim(try_restart("both; the server closes first", true, true, true) == 0,
+          "with SO_REUSEADDR a port in TIME_WAIT can be had");
     (void)try_restart("the next alone; the server closes first", false, true, true);
     fd = listen_on(make_address(0), true);
     if (fd == -1)

@@ -78,9 +78,7 @@ static int64_t microseconds_since_start(void)
          + (now.tv_nsec - started.tv_nsec) / 1000;
 }
 
-/* Those of ASCII; and U+0080 to U+009F in UTF-8, 0xc2 and one byte more, which some terminals obey
- * as well. */
-static bool is_control(const char line[], size_t i)
+bool is_control(const char line[], size_t i)
 {
     unsigned char byte = (unsigned char)line[i];
 

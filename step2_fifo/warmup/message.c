@@ -38,9 +38,9 @@ static bool is_sound(const struct message *message)
 /* Text of others must not forge a line, or move somebody's cursor. */
 static void clean(char *text)
 {
-    for (; *text != '\0'; text++)
-        if (((unsigned char)*text < 0x20 && *text != '\t') || *text == 0x7f)
-            *text = '?';
+    for (size_t i = 0; text[i] != '\0'; i++)
+        if (is_control(text, i) && text[i] != '\t')
+            text[i] = '?';
 }
 
 /* Who has written something of another size has shifted all that lies behind it. Once the pipe

@@ -44,7 +44,7 @@ bool message_make(struct message *message, enum message_kind kind, const char *n
 /* Returns 0, or -1 with errno: EAGAIN if there is no room, EPIPE if nobody reads any more. */
 int message_send(int fd, const struct message *message);
 
-/* Takes one message out of the pipe. Its strings end, and hold no control characters. */
+/* Takes one message out of the pipe. Its strings end, and hold no control characters but tabs. */
 enum received message_receive(int fd, struct message *message);
 
 /* Letters, digits, `-`, `_`; at most NAME_ROOM - 1 of them, and at least one. */

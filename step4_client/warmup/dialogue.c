@@ -84,11 +84,8 @@ void dialogue_print(const char *line)
     char bytes[LINE_ROOM];
     size_t length = strlen(line);
 
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)line[i];
-
-        bytes[i] = (byte < 0x20 && byte != '\t') || byte == 0x7f ? '?' : line[i];
-    }
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = is_control(line, i) && line[i] != '\t' ? '?' : line[i];
     bytes[length] = '\n';
     if (net_write_all(STDOUT_FILENO, bytes, length + 1) == -1)
         die("write on standard output");

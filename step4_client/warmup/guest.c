@@ -2,7 +2,6 @@
 #include "guest.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,18 +9,11 @@
 /* What the kernel keeps for one guest, in place of some megabytes: there is a buffer of our own. */
 enum { KERNEL_BYTES = 16 * 1024 };
 
-int guest_make_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-}
-
 static int set_up_socket(int fd)
 {
     int size = KERNEL_BYTES;
 
-    if (guest_make_nonblocking(fd) == -1)
+    if (net_set_nonblocking(fd) == -1)
         return -1;
     return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }

@@ -17,7 +17,4 @@ struct guest {
  * errno if there is none: EAGAIN if `listener` is O_NONBLOCK and nobody waits there. */
 struct guest *guest_accept(int listener);
 
-/* Returns 0, or -1 with errno. */
-int guest_make_nonblocking(int fd);
-
 #endif

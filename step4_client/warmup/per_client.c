@@ -47,11 +47,7 @@ static void reap_ended(void)
 
 static int prepare(int fd)
 {
-    int flags = fcntl(fd, F_GETFL);
-
-    if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
-        return -1;
-    return fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return net_set_nonblocking(fd) == -1 ? -1 : fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 static _Noreturn void become_process(int listener, int client, const char *peer,

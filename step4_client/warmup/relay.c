@@ -21,7 +21,6 @@
 #include "stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -117,14 +116,12 @@ static void relay(int client, const char *peer, int server)
 static int connect_to(const char *peer, const char *host, int port)
 {
     int server = net_connect(host, port, CONNECT_MS);
-    int flags;
 
     if (server == -1) {
         journal("unreachable %s to %s:%d", peer, host, port);
         return -1;
     }
-    flags = fcntl(server, F_GETFL);
-    if (flags == -1 || fcntl(server, F_SETFL, flags | O_NONBLOCK) == -1)
+    if (net_set_nonblocking(server) == -1)
         die("prepare the connection to %s", host);
     journal("connected %s to %s:%d", peer, host, port);
     return server;

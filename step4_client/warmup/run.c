@@ -26,14 +26,21 @@ static void forget_server(void)
     (void)signal(SIGXFSZ, SIG_DFL);
 }
 
-/* A pipe whose ends no program inherits, unless dup2(2) gives it one. */
+/* A pipe whose ends no program inherits, unless dup2(2) gives it one. Returns 0, or -1 with errno. */
 static int open_pipe(int ends[2])
 {
+    int saved_errno;
+
     if (pipe(ends) == -1)
         return -1;
-    for (int i = 0; i < 2; i++)
-        (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    return fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    if (fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0
+        && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
+        return 0;
+    saved_errno = errno;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    errno = saved_errno;
+    return -1;
 }
 
 /* Starts the program. Returns its pid, or -1; and in `output` the end of the pipe to read from. */

@@ -23,7 +23,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -38,7 +37,7 @@ static const char usage[] =
     "  -t IDLE_MS  a client that sends no line for so long is sent away (default 60000)\n"
     "  -h          this text\n";
 
-enum { MOST_CLIENTS = 64 };
+enum { MOST_CLIENTS = 64, PAUSE_MS = 1000 /* without accepting, when that has failed */ };
 
 struct options {
     const char *address;
@@ -57,6 +56,7 @@ struct client {
 
 static struct client clients[MOST_CLIENTS];
 static int idle_ms;
+static int64_t accept_again_ms;
 
 static struct options parse_options(int argc, char *argv[])
 {
@@ -84,11 +84,6 @@ static void end_at_once(int number)
     _exit(journal_is_lost() ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-static int set_nonblocking(int fd)
-{
-    return fcntl(fd, F_SETFL, O_NONBLOCK);
-}
-
 static int set_up(const struct options *options)
 {
     int listener;
@@ -102,7 +97,7 @@ static int set_up(const struct options *options)
     if (listener == -1)
         exit(EXIT_FAILURE);
     /* Who was there when poll(2) looked may have gone when accept(2) comes, which would wait. */
-    if (set_nonblocking(listener) == -1)
+    if (net_set_nonblocking(listener) == -1)
         die("listen without waiting");
     journal("listening on %s:%d", options->address, options->port);
     return listener;
@@ -125,11 +120,15 @@ static void admit(int listener)
         return;
     fd = net_accept(listener, client->name);
     if (fd == -1) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK)
-            warn("accept a client");
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+        /* Without descriptors the next try would fail at once, and the next. */
+        warn("accept a client");
+        accept_again_ms = clock_ms() + PAUSE_MS;
         return;
     }
-    if (set_nonblocking(fd) == -1) {
+    if (net_set_nonblocking(fd) == -1) {
+        warn("accept a client");
         (void)close(fd);
         return;
     }
@@ -205,10 +204,11 @@ static bool has_work(const struct client *client)
 /* Waits until there is something to do, and tells what in `wanted`: the listener, then a place each. */
 static void wait_for_work(int listener, struct pollfd wanted[1 + MOST_CLIENTS])
 {
-    int64_t next_ms = clock_ms() + LONGEST_WAIT_MS;
+    bool may_admit = find_free_place() != NULL && clock_ms() >= accept_again_ms;
+    int64_t next_ms = clock_ms() + (may_admit ? LONGEST_WAIT_MS : PAUSE_MS);
 
     /* A negative descriptor is skipped: who could not be admitted now need not wake us. */
-    wanted[0] = (struct pollfd){ .fd = find_free_place() != NULL ? listener : -1, .events = POLLIN };
+    wanted[0] = (struct pollfd){ .fd = may_admit ? listener : -1, .events = POLLIN };
     for (int i = 0; i < MOST_CLIENTS; i++) {
         const struct client *client = &clients[i];
         short events = has_answer(client) ? POLLOUT : POLLIN;

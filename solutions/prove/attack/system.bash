@@ -5,8 +5,7 @@
 
 port=2222               # of the principal; the secondaries have 2223 and 2224
 other_port=3000         # of a second system, beside the first
-# Where pids are not unique, as in tests/separate, $ADDRESS_BLOCK keeps addresses apart.
-address=127.$((64 + (${ADDRESS_BLOCK:-$$ >> 16} & 63))).$(($$ >> 8 & 255)).$(($$ & 255))
+address=127.$((64 + ($$ >> 16 & 63))).$(($$ >> 8 & 255)).$(($$ & 255))
 dir='' run='' journal=''
 watchdog=''             # its pid, while it runs
 wrapper=()

@@ -4,7 +4,8 @@
  *
  * Starts a WATCHDOG with fifty secondaries, strikes one after the other with SIGNAL (KILL or STOP), and takes the time from the
  * blow until the journal says that it is replaced. Fifty, because one that dies again and again is started later each time, on
- * purpose. Each is struck when the last one has been back for a while, at no fixed phase of the watchdog's period. Prints minimum, median, 99th percentile and maximum, in milliseconds.
+ * purpose. Each is struck when the last one has been back for a while, at no fixed phase of the watchdog's period. Prints
+ * minimum, median, 99th percentile and maximum, in milliseconds.
  */
 #include "line.h"
 
@@ -48,14 +49,16 @@ static void start(const char *program, const char *directory, const char *policy
     if (pipe(ends) == -1 || (watchdog = fork()) == -1)
         fail("cannot start the watchdog");
     if (watchdog == 0) {
-        (void)dup2(ends[1], STDOUT_FILENO);
+        if (dup2(ends[1], STDOUT_FILENO) == -1)
+            _exit(127);
         (void)close(ends[0]);
         (void)close(ends[1]);
         (void)execl(program, program, "-q", "-n", "50", "-p", "200", "-t", "100", "-r", policy, "-d", directory, (char *)NULL);
         _exit(127);
     }
     (void)close(ends[1]);
-    (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) == -1)
+        fail("cannot set the journal's pipe to not block");
     line_reader_init(&journal, ends[0]);
 }
 

@@ -76,7 +76,8 @@ static void go_to_place(struct client *client, const char *line)
 {
     char *token;
     long place = strtol(line, &token, 10);
-    int fd = place > 0 && place < 65536 ? tcp_connect(address, (int)place, clock_ms() + CONNECT_MS) : -1;
+    bool is_place = place > 0 && place < 65536 && *token == ' ';
+    int fd = is_place ? tcp_connect(address, (int)place, clock_ms() + CONNECT_MS) : -1;
 
     if (fd == -1) {
         begin_anew(client);

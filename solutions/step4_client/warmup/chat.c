@@ -109,7 +109,8 @@ static void refuse(struct guest *guest)
 {
     bool is_its_fault = errno == EMSGSIZE || errno == EBADMSG;
 
-    if (is_its_fault)
+    /* Not into the midst of another's line, of which it has taken a part. */
+    if (is_its_fault && !outgoing_is_waiting(&guest->outgoing))
         (void)line_write(guest->fd, "chat: a line has at most %d bytes, none of them zero", LINE_LONGEST);
     dismiss(guest, is_its_fault ? "it sends no line" : strerror(errno));
 }
@@ -215,7 +216,7 @@ static void open_room(const struct options *options)
     if (room.listener == -1)
         exit(EXIT_FAILURE);
     /* A client may have gone again between poll(2) and accept(2): nobody waits for the next. */
-    if (guest_make_nonblocking(room.listener) == -1)
+    if (net_set_nonblocking(room.listener) == -1)
         die("make the listening socket O_NONBLOCK");
     journal("listening on %s:%d", options->side.host, options->side.port);
 }

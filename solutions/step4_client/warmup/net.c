@@ -152,6 +152,13 @@ int net_connect(const char *host, int port, int timeout_ms)
     return fd;
 }
 
+int net_set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 int net_write_all(int fd, const void *bytes, size_t count)
 {
     const char *rest = bytes;

@@ -1,4 +1,4 @@
-/* net: addresses by name, and sockets that wait: the warm-ups' share of the work. */
+/* net: addresses by name, and sockets that wait unless told not to: the warm-ups' share of the work. */
 #ifndef NET_H
 #define NET_H
 
@@ -32,6 +32,9 @@ int net_accept(int listener, char peer[NET_NAME_ROOM]);
 /* A connection to `port` of `host`, for which it waits `timeout_ms` at most.
  * Returns it, or -1 after a message on standard error. */
 int net_connect(const char *host, int port, int timeout_ms);
+
+/* From here on read(2), write(2) and accept(2) do not wait. Returns 0, or -1 with errno. */
+int net_set_nonblocking(int fd);
 
 /* Writes all `count` bytes, in as many write(2)s as it takes. Returns 0, or -1 with errno. */
 int net_write_all(int fd, const void *bytes, size_t count);

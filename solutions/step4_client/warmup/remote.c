@@ -14,7 +14,6 @@
 #include "options.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,12 +104,11 @@ static void ask(const char *host, struct frame *request, struct frame *reply)
 {
     int64_t deadline_ms = clock_ms() + options.timeout_ms;
     int fd = net_connect(host, options.port, options.timeout_ms);
-    int flags, result;
+    int result;
 
     if (fd == -1)
         exit(EXIT_FAILURE);
-    flags = fcntl(fd, F_GETFL);
-    if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
+    if (net_set_nonblocking(fd) == -1)
         die("prepare the connection");
     if (frame_write(fd, deadline_ms, request) == -1)
         die("send the request");

@@ -16,7 +16,6 @@
 #include "options.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -155,7 +154,7 @@ int main(int argc, char *argv[])
     if (!net_find(&server, argv[optind], options.port))
         exit(EXIT_FAILURE);
     fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (fd == -1 || fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+    if (fd == -1 || net_set_nonblocking(fd) == -1)
         die("make a socket");
     for (int number = 1; optind + number < argc; number++) {
         struct datagram datagram = make_datagram(number, argv[optind + number]);

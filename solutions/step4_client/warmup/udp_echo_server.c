@@ -16,7 +16,6 @@
 #include "udp_echo.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -64,7 +63,7 @@ static int open_socket(void)
     if (!net_find(&address, options.address, options.port))
         exit(EXIT_FAILURE);
     fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (fd == -1 || fcntl(fd, F_SETFL, O_NONBLOCK) == -1
+    if (fd == -1 || net_set_nonblocking(fd) == -1
         || bind(fd, (struct sockaddr *)&address, sizeof address) == -1)
         die("listen on %s port %d", options.address, options.port);
     return fd;
@@ -90,7 +89,7 @@ static void wait_readable(int signals_fd, int fd, int timeout_ms)
 /* Takes one datagram, and sends it back unless it is one of those to lose. */
 static void answer(int fd, int signals_fd)
 {
-    static int received;
+    static unsigned received;
     char datagram[UDP_LONGEST + 1]; /* a longer one is cut by recvfrom(2): this byte tells */
     char name[NET_NAME_ROOM];
     struct sockaddr_in from;
@@ -107,7 +106,7 @@ static void answer(int fd, int signals_fd)
         journal("refused %s more than %d bytes", name, UDP_LONGEST);
         return;
     }
-    if (options.lose_every > 0 && ++received % options.lose_every == 0) {
+    if (options.lose_every > 0 && ++received % (unsigned)options.lose_every == 0) {
         journal("lost %s %zd bytes", name, length);
         return;
     }
