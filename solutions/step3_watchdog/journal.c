@@ -28,7 +28,7 @@ static char role[32] = "main";
 static int output = STDOUT_FILENO;
 static bool is_vital = true;
 static bool quiet;
-static bool lost;
+static volatile sig_atomic_t lost; /* a handler may ask journal_is_lost() */
 static unsigned long dropped; /* lines, since the last one that was written */
 
 /* A descriptor below 3 that is closed would be given to the next file or socket, and the
