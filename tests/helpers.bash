@@ -24,7 +24,7 @@
 #   await_new 'REGEX' [MS]          ... a line after the mark matches
 #   await_end [MS]                  the program has ended, and all that was below it
 #   await_gone PID [MS]             that process has ended
-#   eventually MS COMMAND...        COMMAND succeeds at last (tried every 10 ms); fails without a word
+#   eventually MS COMMAND...        COMMAND succeeds at last (tried every 10 ms, then 20); fails without a word
 #   nap                             10 ms
 #   let_pass MS                     time, where nothing is to happen in it: the only case for it
 #
@@ -34,6 +34,7 @@
 #   pid_of ROLE                     the last one started or restarted; else the last that wrote a line
 #   mode_of PATH                    its permissions, as 600
 #   is_running PID                  it exists, and is no zombie
+#   is_in_state LETTER PID          its state, as ps(1) has it: R, S, T, Z
 #   is_ours PID                     it is below a supervisor of this test
 #   all_below                       every such process: PID PARENT STATE COMMAND
 #   children_of PID                 the pids of its children
@@ -231,6 +232,7 @@ eventually() {
         ((REPLY < deadline_us)) || return 1
         ((++naps % 16 != 0)) || ! has_reached_gap || return 1
         nap
+        ((naps < 32)) || nap    # what takes long already may take a little longer, and leave the processor to others
     done
 }
 
@@ -296,8 +298,17 @@ pid_of() {
 
 mode_of() { stat -c %a "$1"; }
 
-# One read brings the whole of this file; the shell's own reading would take it in pieces, of different moments.
-is_running() { [[ $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) == [!ZX]* ]]; }
+# state_of PID: its letter in STATE, or nothing. One read brings the whole of this file, so it is of one moment; and no process is
+# made for it, because this is asked again and again.
+state_of() {
+    STATE=''
+    { read -rN 512 STATE <"/proc/$1/stat"; } 2>/dev/null || true
+    STATE=${STATE##*) }
+    STATE=${STATE:0:1}
+}
+
+is_in_state() { state_of "$2" && [[ $STATE == "$1" ]]; }
+is_running() { state_of "$1" && [[ $STATE == [!ZX] ]]; }
 
 all_below() { "$TESTS_DIR/below" "${SUPERVISORS[@]}"; }
 is_ours() { all_below | grep -q "^$1 "; }

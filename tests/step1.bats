@@ -89,14 +89,13 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     expect_between "milliseconds from the first number to the second" 1000 6000 "$apart_ms"
 }
 
-is_stopped() { [[ $(sed 's/.*) //' "/proc/$1/stat") == T* ]]; }
 
 @test "1.3.5 a principal that was stopped for a moment (Ctrl-Z, fg) goes on" {
     because "a stop and its continuation interrupt a wait: EINTR is no failure, the wait begins again. signal(7)"
     start principal -n 10 -i 100
     await_event principal 'write 2'
     send STOP "$(program_pid)"
-    eventually 5000 is_stopped "$(program_pid)" || fail "the principal stopped" "it is not"
+    eventually 5000 is_in_state T "$(program_pid)" || fail "the principal stopped" "it is not"
     send CONT "$(program_pid)"
     await_end
     expect_equal "numbers written" "$(seq -s ' ' 10)" "$(numbers principal write)"

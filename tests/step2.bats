@@ -30,7 +30,6 @@ has_secondary_or_stands() { has_secondary || stands_at_later_todo; }
 
 # The child of the program; the journal may be too quiet to tell.
 secondary_pid() { children_of "$(program_pid)"; }
-is_in_state() { [[ $(sed 's/.*) //' "/proc/$2/stat" 2>/dev/null) == "$1"* ]]; }
 has_secondary() { [[ -n $(secondary_pid) ]]; }
 
 @test "2.0.1 -h prints the usage on standard output and exits 0" {
