@@ -8,7 +8,9 @@
 #include "tcp.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -27,7 +29,7 @@ static const char usage[] =
     "  -q              tell only what happens once in a process's life\n"
     "  -h              this text\n";
 
-enum { LONGEST_MS = 3600 * 1000, HIGHEST_PORT = 65535 };
+enum { LONGEST_MS = 3600 * 1000, HIGHEST_PORT = 65535, DYING_MS = 500 };
 
 static enum policy parse_policy(const char *text)
 {
@@ -80,12 +82,25 @@ void lab_parse(struct lab *lab, int argc, char *argv[])
                     lab->port, lab->secondaries, HIGHEST_PORT);
 }
 
+/* When a watchdog was killed, its servers' sockets close a moment after their run directory is free. So a port that
+ * is in use is asked for again, for a little while. */
+static int listen_in_time(struct in_addr address, int port)
+{
+    const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
+    int64_t until_ms = clock_ms() + DYING_MS;
+    int fd;
+
+    while ((fd = tcp_listen(address, port)) == -1 && errno == EADDRINUSE && clock_ms() < until_ms)
+        (void)nanosleep(&pause, NULL);
+    return fd;
+}
+
 static void open_listeners(struct lab *lab)
 {
     for (int number = 0; number <= lab->secondaries; number++) {
         int port = lab->port + number;
 
-        lab->listeners[number] = tcp_listen(lab->address, port);
+        lab->listeners[number] = listen_in_time(lab->address, port);
         if (lab->listeners[number] == -1)
             die("listen on port %d for the %s", port, lab->table->slot[number].role);
     }
