@@ -16,6 +16,8 @@
 
 enum { PAUSE_MS = 100 };
 
+/* There is nothing to undo: the kernel closes what we have open. _exit(2) may be called in a
+ * handler, exit(3) may not. */
 static void end_well(int number)
 {
     (void)number;

@@ -17,6 +17,7 @@
  * Left out on purpose: the server does not know what becomes of a command, nor how many there are.
  * A conversation under way goes on when the server ends: its socket is its own.
  */
+#include "dialogue.h"
 #include "journal.h"
 #include "net.h"
 #include "options.h"
@@ -70,14 +71,6 @@ static struct options parse_options(int argc, char *argv[])
     return options;
 }
 
-/* There is nothing to undo: the kernel closes what we have open. _exit(2) may be called in a
- * handler, exit(3) may not. */
-static void end_at_once(int number)
-{
-    (void)number;
-    _exit(journal_is_lost() ? EXIT_FAILURE : EXIT_SUCCESS);
-}
-
 /* What is closed on exec the command does not have. dup2(2)'s copies are not. */
 static int close_on_exec(int fd)
 {
@@ -88,8 +81,7 @@ static int set_up(const struct options *options)
 {
     int listener;
 
-    if (signal(SIGINT, end_at_once) == SIG_ERR || signal(SIGTERM, end_at_once) == SIG_ERR)
-        die("catch signals");
+    dialogue_end_on_signals();
     log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (log_fd == -1)
         die("copy standard error");

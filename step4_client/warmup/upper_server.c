@@ -15,6 +15,7 @@
  * Left out on purpose: letters that are more than one byte; ASCII alone becomes upper case.
  */
 #include "clock.h"
+#include "dialogue.h"
 #include "journal.h"
 #include "line.h"
 #include "net.h"
@@ -24,7 +25,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,14 +76,6 @@ static struct options parse_options(int argc, char *argv[])
     return options;
 }
 
-/* There is nothing to undo: the kernel closes what we have open. _exit(2) may be called in a
- * handler, exit(3) may not. */
-static void end_at_once(int number)
-{
-    (void)number;
-    _exit(journal_is_lost() ? EXIT_FAILURE : EXIT_SUCCESS);
-}
-
 static int set_up(const struct options *options)
 {
     int listener;
@@ -91,8 +83,7 @@ static int set_up(const struct options *options)
     idle_ms = options->idle_ms;
     for (int i = 0; i < MOST_CLIENTS; i++)
         clients[i].reader.fd = -1;
-    if (signal(SIGINT, end_at_once) == SIG_ERR || signal(SIGTERM, end_at_once) == SIG_ERR)
-        die("catch signals");
+    dialogue_end_on_signals();
     listener = net_listen(options->address, options->port);
     if (listener == -1)
         exit(EXIT_FAILURE);
