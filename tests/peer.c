@@ -23,6 +23,7 @@
  *     expect-place                 the next line is `PORT TOKEN`; from here on %p and %t stand for them
  *     expect-refusal               the next line says errtraitement, or the connection ends without a line
  *     expect-end                   end of file or a reset; what comes before is thrown away
+ *     expect-close                 the same, and no reset
  *     half-close                   shutdown(2) of our writing side
  *     close | reset                the latter with unread bytes forgotten and a TCP reset
  *     silence MS                   hold everything open, without a word
@@ -168,7 +169,15 @@ static void do_expect_end(char *rest)
         conn->count = 0;
         if (!await_ready(conn->fd, POLLIN, until_ms))
             end_with(ACTION_FAILED, "the connection did not end in %ld ms", deadline_ms);
+        errno = 0;
     } while (read_more(conn));
+}
+
+static void do_expect_close(char *rest)
+{
+    do_expect_end(rest);
+    if (errno != 0)
+        end_with(ACTION_FAILED, "the connection was reset");
 }
 
 static void do_half_close(char *rest)
@@ -248,6 +257,7 @@ static const struct {
     { "flood", do_flood },           { "expect", do_expect },
     { "expect-any", do_expect_any }, { "expect-place", do_expect_place },
     { "expect-end", do_expect_end }, { "expect-refusal", do_expect_refusal },
+    { "expect-close", do_expect_close },
     { "half-close", do_half_close }, { "silence", do_silence },
     { "close", do_close },           { "reset", do_reset },
     { "until", do_until },           { "hammer", do_hammer },

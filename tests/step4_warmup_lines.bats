@@ -670,6 +670,7 @@ say_much() {
     hear_end a
     say b 'short\n'
     hear c '^short$'
+    play "connect $ADDRESS $PORT" "send $(printf '%060000d' 7)" 'expect ^chat: a line has at most' expect-close
 }
 
 @test "4w.6.6 clients may leave at any moment, in any way" {

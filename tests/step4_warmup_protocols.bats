@@ -37,12 +37,6 @@ stop_and_expect_nothing_left() {
     expect_nothing_left
 }
 
-# peer.c with a script, to its end: all must go as written
-play() {
-    local said
-    said=$("$TESTS_DIR/peer" "$@" 2>&1 3>&-) || fail "the other side hears what it should" "${said##*$'\n'}"
-}
-
 # A server on $UPSTREAM that follows a script. Behind it, the words speak of $1 again.
 fake_upstream() {
     local again=${OUT##*/}

@@ -412,6 +412,9 @@ start_upper() {
         hear_end friend
         hang_up friend
     done
+    # Who goes on after it is not heard, but gets its answers.
+    play "connect $ADDRESS $PORT" "send a\\nb\\n.\\n$(printf '%060000d' 7)" \
+        'expect ^A$' 'expect ^B$' expect-close
 }
 
 @test "4w.10.3 what only looks like a dot is a line like others" {
@@ -511,6 +514,20 @@ start_upper() {
     expect_equal "clients admitted" 64 "$(grep -c ' accepted ' "$OUT/stdout")"
     touch "$BATS_TEST_TMPDIR/go"
     hear friend '^HELLO$'
+}
+
+@test "4w.10.12 when descriptors are used up the next client waits, and is served when one leaves" {
+    because "who cannot be accepted now waits in the listener's queue: that is no reason to end, nor to try a million times a second"
+    named upper
+    start bash -c 'ulimit -n 8; exec "$@"' - "$LAB_DIR/upper_server" -a "$ADDRESS" -p "$PORT"
+    await "listening on $ADDRESS:$PORT\$"
+    local number
+    for number in {1..8}; do dial "friend$number"; done
+    say friend1 'first\n'
+    hear friend1 '^FIRST$'
+    for number in {1..7}; do hang_up "friend$number"; done
+    say friend8 'last\n'
+    hear friend8 '^LAST$'
 }
 
 @test "4w.10.10 SIGTERM ends it with 0, with clients there, and the next start has the port at once" {

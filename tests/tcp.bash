@@ -13,6 +13,7 @@
 #   hear_end NAME                   end of file
 #   hang_up NAME
 #   is_open PORT [ADDRESS]          somebody listens there
+#   play ACTION...                  peer.c with a script, where the shell cannot: to its end, and all must go as written
 
 ANSWER_MS=10000         # an answer that is not late by itself, on a machine that has more to do
 
@@ -54,4 +55,9 @@ hang_up() {
     local fd=${LINES[$1]}
     exec {fd}>&-
     unset "LINES[$1]"
+}
+
+play() {
+    local said
+    said=$("$TESTS_DIR/peer" "$@" 2>&1 3>&-) || fail "the other side hears what it should" "${said##*$'\n'}"
 }

@@ -41,5 +41,6 @@ struct guest *guest_accept(int listener)
     }
     line_reader_init(&guest->reader, guest->fd);
     outgoing_init(&guest->outgoing);
+    guest->farewell_ms = 0;
     return guest;
 }

@@ -7,7 +7,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { NET_NAME_ROOM = 24 /* "255.255.255.255:65535" */ };
+enum {
+    DEFAULT_PORT = 8080,
+    LONGEST_TIMEOUT_MS = 24 * 60 * 60 * 1000, /* that a person may ask for */
+    NET_NAME_ROOM = 24 /* "255.255.255.255:65535" */
+};
 
 /* The port (1 to 65535) that `text` names in decimal digits, or -1. */
 int net_parse_port(const char *text);
@@ -35,6 +39,11 @@ int net_connect(const char *host, int port, int timeout_ms);
 
 /* From here on read(2), write(2) and accept(2) do not wait. Returns 0, or -1 with errno. */
 int net_set_nonblocking(int fd);
+
+/* Reads what has come on `fd`, which is O_NONBLOCK, and throws it away. Returns true if nothing more
+ * will come: it has ended, or failed. For what a side says that is not listened to any more: to
+ * close(2) with bytes unread would be a reset, which can take from it what it was told last. */
+bool net_discard(int fd);
 
 /* Writes all `count` bytes, in as many write(2)s as it takes. Returns 0, or -1 with errno. */
 int net_write_all(int fd, const void *bytes, size_t count);

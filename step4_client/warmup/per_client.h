@@ -7,7 +7,8 @@
  * does wrong ends with it. The server itself only accepts, and waits for the ends.
  *
  * Left out on purpose: whoever opens PER_CLIENT_MOST connections keeps all others waiting until
- * those are given up.
+ * those are given up. And a server that is killed with SIGKILL ends nobody: conversations under way
+ * go on to their own end (talk.c shows how a process notices).
  */
 #ifndef PER_CLIENT_H
 #define PER_CLIENT_H

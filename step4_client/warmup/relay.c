@@ -47,12 +47,11 @@ static struct {
 
 static int parse_port(const char *what, const char *text)
 {
-    char *end;
-    long port = strtol(text, &end, 10);
+    int port = net_parse_port(text);
 
-    if (*text < '0' || *text > '9' || *end != '\0' || port < 1 || port > 65535)
+    if (port == -1)
         wrong_usage("%s is a number from 1 to 65535, not '%s'", what, text);
-    return (int)port;
+    return port;
 }
 
 static void parse_options(int argc, char *argv[])
@@ -64,7 +63,7 @@ static void parse_options(int argc, char *argv[])
         switch (option) {
         case 'h': options.is_proxy = true; break;
         case 'a': options.address = optarg; break;
-        case 't': options.idle_ms = (int)parse_number('t', optarg, 1, 86400000); break;
+        case 't': options.idle_ms = (int)parse_number('t', optarg, 1, LONGEST_TIMEOUT_MS); break;
         default: wrong_option(option);
         }
     if (options.is_proxy && argc == 2)

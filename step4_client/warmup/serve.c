@@ -25,7 +25,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -38,7 +37,7 @@ static const char usage[] =
     "  COMMAND     is run for each client; it reads and writes the client's connection\n"
     "  -h          this text\n";
 
-enum { RETRY_MS = 100, COMMAND_NOT_FOUND = 127 /* as the shell has it */ };
+enum { COMMAND_NOT_FOUND = 127 /* as the shell has it */ };
 
 struct options {
     const char *address;
@@ -111,8 +110,9 @@ static void serve_client(int client, char *command[])
 {
     // TODO 4w.9: fork a child, and wait for it with waitpid(2), also if a signal interrupts (EINTR). The
     // child forks once more, and ends at once with _exit(2). Its own child makes the client its
-    // standard input, output and error with dup2(2), then calls run_command(), which does not
-    // come back. If a fork fails, warn(): this client is not served, the server goes on.
+    // standard input, output and error with dup2(2) (if that fails, it ends), then calls
+    // run_command(), which does not come back. If a fork fails, warn(): this client is not served,
+    // the server goes on.
     todo("4w.9", client, command, run_command);
 }
 
@@ -121,16 +121,12 @@ static _Noreturn void serve_all(int listener, char *command[])
     char peer[NET_NAME_ROOM];
 
     for (;;) {
-        int client = net_accept(listener, peer);
+        int client = dialogue_accept(listener, peer);
 
-        if (client == -1) {
-            warn("accept a client");
-            /* It may be a lack of descriptors, which lasts: no use to try a million times a second. */
-            (void)poll(NULL, 0, RETRY_MS);
-            continue;
-        }
         journal("accepted %s", peer);
-        if (close_on_exec(client) == 0)
+        if (close_on_exec(client) == -1)
+            warn("keep the client's socket from other commands");
+        else
             serve_client(client, command);
         /* The command has its own copies. With ours open, the client would never see the end. */
         (void)close(client);

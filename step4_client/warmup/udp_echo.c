@@ -36,7 +36,7 @@ static struct {
     int port;
     int timeout_ms;
     int retries;
-} options = { .port = 8080, .timeout_ms = 1000, .retries = 3 };
+} options = { .port = DEFAULT_PORT, .timeout_ms = 1000, .retries = 3 };
 
 struct datagram {
     size_t length;

@@ -8,16 +8,13 @@
  *
  * One datagram after the other, in one process: nobody is waited for.
  */
-#include "clock.h"
+#include "dialogue.h"
 #include "journal.h"
 #include "net.h"
 #include "options.h"
-#include "signals.h"
 #include "udp_echo.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,7 +32,7 @@ static struct {
     int port;
     int lose_every;
     int delay_ms;
-} options = { .address = "127.0.0.1", .port = 8080 };
+} options = { .address = "127.0.0.1", .port = DEFAULT_PORT };
 
 static void parse_options(int argc, char *argv[])
 {
@@ -63,31 +60,13 @@ static int open_socket(void)
     if (!net_find(&address, options.address, options.port))
         exit(EXIT_FAILURE);
     fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (fd == -1 || net_set_nonblocking(fd) == -1
-        || bind(fd, (struct sockaddr *)&address, sizeof address) == -1)
+    if (fd == -1 || bind(fd, (struct sockaddr *)&address, sizeof address) == -1)
         die("listen on %s port %d", options.address, options.port);
     return fd;
 }
 
-static bool asked_to_stop(void)
-{
-    return signals_take(SIGTERM) || signals_take(SIGINT) || signals_take(SIGHUP);
-}
-
-/* Waits until `fd` is readable (-1: for signals only), a signal has come, or `timeout_ms` (-1: for
- * ever) is over. */
-static void wait_readable(int signals_fd, int fd, int timeout_ms)
-{
-    struct pollfd wanted[2] = { { .fd = signals_fd, .events = POLLIN },
-                                { .fd = fd, .events = POLLIN } };
-
-    if (poll(wanted, 2, timeout_ms) == -1 && errno != EINTR)
-        die("wait for a datagram");
-    signals_drain();
-}
-
-/* Takes one datagram, and sends it back unless it is one of those to lose. */
-static void answer(int fd, int signals_fd)
+/* Waits for a datagram, and sends it back unless it is one of those to lose. */
+static void answer(int fd)
 {
     static unsigned received;
     char datagram[UDP_LONGEST + 1]; /* a longer one is cut by recvfrom(2): this byte tells */
@@ -97,8 +76,7 @@ static void answer(int fd, int signals_fd)
     ssize_t length = recvfrom(fd, datagram, sizeof datagram, 0, (struct sockaddr *)&from, &size);
 
     if (length == -1) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            warn("receive a datagram");
+        warn("receive a datagram");
         return;
     }
     net_name(&from, name);
@@ -110,8 +88,7 @@ static void answer(int fd, int signals_fd)
         journal("lost %s %zd bytes", name, length);
         return;
     }
-    if (options.delay_ms > 0)
-        wait_readable(signals_fd, -1, options.delay_ms);
+    (void)poll(NULL, 0, options.delay_ms);
     if (sendto(fd, datagram, (size_t)length, 0, (struct sockaddr *)&from, size) == -1)
         warn("answer %s", name);
     else
@@ -120,22 +97,14 @@ static void answer(int fd, int signals_fd)
 
 int main(int argc, char *argv[])
 {
-    static const int caught[] = { SIGINT, SIGTERM, SIGHUP, 0 };
-    int signals_fd, fd;
+    int fd;
 
     parse_options(argc, argv);
     journal_init("udp_echo_server", false);
-    signals_fd = signals_open(caught);
-    if (signals_fd == -1)
-        die("catch signals");
+    dialogue_end_on_signals();
     fd = open_socket();
     journal("listening on %s:%d", options.address, options.port);
-    while (!asked_to_stop()) {
-        wait_readable(signals_fd, fd, -1);
-        answer(fd, signals_fd);
-    }
-    (void)close(fd);
-    signals_close();
-    journal("exit");
-    return journal_is_lost() ? EXIT_FAILURE : EXIT_SUCCESS;
+    while (!journal_is_lost())
+        answer(fd);
+    return EXIT_FAILURE;
 }

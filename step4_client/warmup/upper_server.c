@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -37,7 +38,12 @@ static const char usage[] =
     "  -t IDLE_MS  a client that sends no line for so long is sent away (default 60000)\n"
     "  -h          this text\n";
 
-enum { MOST_CLIENTS = 64, PAUSE_MS = 1000 /* without accepting, when that has failed */ };
+enum {
+    MOST_CLIENTS = 64,
+    OTHER_DESCRIPTORS = 4, /* standard ones, listener */
+    PAUSE_MS = 1000, /* without accepting, when that has failed */
+    FAREWELL_MS = 1000
+};
 
 struct options {
     const char *address;
@@ -48,19 +54,21 @@ struct options {
 struct client {
     struct line_reader reader;  /* its fd is -1 where the place is free */
     char name[NET_NAME_ROOM];
-    int64_t deadline_ms;        /* for the next line */
+    int64_t deadline_ms;        /* for the next line, or for its end */
+    bool is_leaving;            /* nothing more is said to it, and what it says is thrown away */
     char answer[LINE_ROOM];     /* a longest line with its newline */
     size_t length;
     size_t sent;                /* of the answer's `length` bytes */
 };
 
 static struct client clients[MOST_CLIENTS];
+static int places = MOST_CLIENTS; /* of these; fewer where the process may not have as many descriptors */
 static int idle_ms;
 static int64_t accept_again_ms;
 
 static struct options parse_options(int argc, char *argv[])
 {
-    struct options options = { .address = "127.0.0.1", .port = 8080, .idle_ms = 60000 };
+    struct options options = { .address = "127.0.0.1", .port = DEFAULT_PORT, .idle_ms = 60000 };
     int option;
 
     options_init("upper_server", usage);
@@ -68,7 +76,7 @@ static struct options parse_options(int argc, char *argv[])
         switch (option) {
         case 'a': options.address = optarg; break;
         case 'p': options.port = (int)parse_number('p', optarg, 1, 65535); break;
-        case 't': options.idle_ms = (int)parse_number('t', optarg, 1, 86400000); break;
+        case 't': options.idle_ms = (int)parse_number('t', optarg, 1, LONGEST_TIMEOUT_MS); break;
         case 'h': print_usage(); /* and does not come back */
         default: wrong_option(option);
         }
@@ -76,13 +84,23 @@ static struct options parse_options(int argc, char *argv[])
     return options;
 }
 
+/* poll(2) refuses more descriptors than the process may have open. */
+static void make_places(void)
+{
+    long most = sysconf(_SC_OPEN_MAX);
+
+    if (most != -1 && most - OTHER_DESCRIPTORS < MOST_CLIENTS)
+        places = most > OTHER_DESCRIPTORS ? (int)most - OTHER_DESCRIPTORS : 1;
+    for (int i = 0; i < MOST_CLIENTS; i++)
+        clients[i].reader.fd = -1;
+}
+
 static int set_up(const struct options *options)
 {
     int listener;
 
     idle_ms = options->idle_ms;
-    for (int i = 0; i < MOST_CLIENTS; i++)
-        clients[i].reader.fd = -1;
+    make_places();
     dialogue_end_on_signals();
     listener = net_listen(options->address, options->port);
     if (listener == -1)
@@ -96,7 +114,7 @@ static int set_up(const struct options *options)
 
 static struct client *find_free_place(void)
 {
-    for (int i = 0; i < MOST_CLIENTS; i++)
+    for (int i = 0; i < places; i++)
         if (clients[i].reader.fd == -1)
             return &clients[i];
     return NULL;
@@ -125,15 +143,31 @@ static void admit(int listener)
     }
     line_reader_init(&client->reader, fd);
     client->length = client->sent = 0;
+    client->is_leaving = false;
     client->deadline_ms = clock_ms() + idle_ms;
     journal("accepted %s", client->name);
+}
+
+static void hang_up(struct client *client)
+{
+    (void)close(client->reader.fd);
+    client->reader.fd = -1;
 }
 
 static void send_away(struct client *client, const char *why)
 {
     journal("left %s: %s", client->name, why);
-    (void)close(client->reader.fd);
-    client->reader.fd = -1;
+    hang_up(client);
+}
+
+/* It has sent the last line that we take, and may send more: see net_discard(). */
+static void say_goodbye(struct client *client, const char *why)
+{
+    journal("left %s: %s", client->name, why);
+    client->is_leaving = true;
+    client->deadline_ms = clock_ms() + FAREWELL_MS;
+    if (shutdown(client->reader.fd, SHUT_WR) == -1)
+        hang_up(client);
 }
 
 static bool has_answer(const struct client *client)
@@ -170,15 +204,20 @@ static void attend(struct client *client)
 {
     char line[LINE_ROOM];
 
+    if (client->is_leaving) {
+        if (net_discard(client->reader.fd))
+            hang_up(client);
+        return;
+    }
     if (!has_answer(client))
         switch (line_read(&client->reader, line)) {
         case LINE_NONE: return;
         case LINE_END: send_away(client, "end of file"); return;
-        case LINE_ERROR: send_away(client, strerror(errno)); return;
+        case LINE_ERROR: say_goodbye(client, strerror(errno)); return;
         case LINE_READY:
             client->deadline_ms = clock_ms() + idle_ms;
             if (!answer(client, line)) {
-                send_away(client, "a dot");
+                say_goodbye(client, "a dot");
                 return;
             }
         }
@@ -189,7 +228,8 @@ static void attend(struct client *client)
 /* Lines that have been read already: poll(2) knows nothing of them. */
 static bool has_work(const struct client *client)
 {
-    return client->reader.fd != -1 && !has_answer(client) && line_is_waiting(&client->reader);
+    return client->reader.fd != -1 && !client->is_leaving && !has_answer(client)
+           && line_is_waiting(&client->reader);
 }
 
 /* Waits until there is something to do, and tells what in `wanted`: the listener, then a place each. */
@@ -200,7 +240,7 @@ static void wait_for_work(int listener, struct pollfd wanted[1 + MOST_CLIENTS])
 
     /* A negative descriptor is skipped: who could not be admitted now need not wake us. */
     wanted[0] = (struct pollfd){ .fd = may_admit ? listener : -1, .events = POLLIN };
-    for (int i = 0; i < MOST_CLIENTS; i++) {
+    for (int i = 0; i < places; i++) {
         const struct client *client = &clients[i];
         short events = has_answer(client) ? POLLOUT : POLLIN;
 
@@ -210,8 +250,16 @@ static void wait_for_work(int listener, struct pollfd wanted[1 + MOST_CLIENTS])
         if (has_work(client))
             next_ms = 0;
     }
-    if (poll(wanted, 1 + MOST_CLIENTS, clock_left_ms(next_ms)) == -1 && errno != EINTR)
+    if (poll(wanted, 1 + (nfds_t)places, clock_left_ms(next_ms)) == -1 && errno != EINTR)
         die("wait for clients");
+}
+
+static void late(struct client *client)
+{
+    if (client->is_leaving)
+        hang_up(client);
+    else
+        send_away(client, "no line for too long");
 }
 
 static _Noreturn void serve_all(int listener)
@@ -220,13 +268,13 @@ static _Noreturn void serve_all(int listener)
 
     for (;;) {
         wait_for_work(listener, wanted);
-        for (int i = 0; i < MOST_CLIENTS; i++) {
+        for (int i = 0; i < places; i++) {
             struct client *client = &clients[i];
 
             if (wanted[1 + i].revents != 0 || has_work(client))
                 attend(client);
             if (client->reader.fd != -1 && clock_ms() >= client->deadline_ms)
-                send_away(client, "no line for too long");
+                late(client);
         }
         if (wanted[0].revents != 0)
             admit(listener);

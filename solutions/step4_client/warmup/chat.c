@@ -30,6 +30,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -41,7 +42,8 @@ static const char usage[] =
 
 enum {
     MAX_CLIENTS = 256,
-    PAUSE_MS = 1000 /* without accepting, when that has failed */
+    PAUSE_MS = 1000, /* without accepting, when that has failed */
+    FAREWELL_MS = 1000
 };
 
 struct options {
@@ -96,7 +98,7 @@ static void pass_on(const struct guest *sender, const char *line)
     for (int i = 0; i < room.count; i++) {
         struct guest *guest = room.guests[i];
 
-        if (guest == sender || guest->fd == -1)
+        if (guest == sender || guest->fd == -1 || guest->farewell_ms != 0)
             continue;
         if (outgoing_add(&guest->outgoing, line) == -1)
             dismiss(guest, "it does not read");
@@ -105,14 +107,23 @@ static void pass_on(const struct guest *sender, const char *line)
     }
 }
 
+/* It is told, unless that would be in the midst of another's line, of which it has taken a part. It
+ * may go on sending: that is read for a while, and thrown away (see net_discard()). */
 static void refuse(struct guest *guest)
 {
-    bool is_its_fault = errno == EMSGSIZE || errno == EBADMSG;
-
-    /* Not into the midst of another's line, of which it has taken a part. */
-    if (is_its_fault && !outgoing_is_waiting(&guest->outgoing))
+    if (!outgoing_is_waiting(&guest->outgoing))
         (void)line_write(guest->fd, "chat: a line has at most %d bytes, none of them zero", LINE_LONGEST);
-    dismiss(guest, is_its_fault ? "it sends no line" : strerror(errno));
+    outgoing_init(&guest->outgoing);
+    if (shutdown(guest->fd, SHUT_WR) == -1)
+        dismiss(guest, strerror(errno));
+    else
+        guest->farewell_ms = clock_ms() + FAREWELL_MS;
+}
+
+static void see_off(struct guest *guest)
+{
+    if (net_discard(guest->fd) || clock_ms() >= guest->farewell_ms)
+        dismiss(guest, "it sends no line");
 }
 
 /* Passes on all whole lines that are there. */
@@ -121,7 +132,7 @@ static void hear(struct guest *guest)
     char line[LINE_ROOM];
     enum line_status status;
 
-    if (guest->fd == -1)
+    if (guest->fd == -1 || guest->farewell_ms != 0)
         return;
     do {
         status = line_read(&guest->reader, line);
@@ -130,8 +141,10 @@ static void hear(struct guest *guest)
     } while (status == LINE_READY && line_is_waiting(&guest->reader));
     if (status == LINE_END)
         dismiss(guest, "it has hung up");
-    if (status == LINE_ERROR)
+    if (status == LINE_ERROR && (errno == EMSGSIZE || errno == EBADMSG))
         refuse(guest);
+    else if (status == LINE_ERROR)
+        dismiss(guest, strerror(errno));
 }
 
 /* ---- all of them */
@@ -155,11 +168,16 @@ static void take_out_who_left(void)
 {
     int kept = 0;
 
-    for (int i = 0; i < room.count; i++)
-        if (room.guests[i]->fd != -1)
-            room.guests[kept++] = room.guests[i];
+    for (int i = 0; i < room.count; i++) {
+        struct guest *guest = room.guests[i];
+
+        if (guest->farewell_ms != 0)
+            see_off(guest);
+        if (guest->fd != -1)
+            room.guests[kept++] = guest;
         else
-            free(room.guests[i]);
+            free(guest);
+    }
     room.count = kept;
 }
 

@@ -11,8 +11,6 @@
 
 #include <stdbool.h>
 
-enum { DEFAULT_PORT = 8080, LONGEST_TIMEOUT_MS = 24 * 60 * 60 * 1000 };
-
 /* One side of a connection: where it listens, or whom it calls. */
 struct side {
     bool listens;

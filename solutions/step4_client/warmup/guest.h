@@ -6,8 +6,11 @@
 #include "net.h"
 #include "outgoing.h"
 
+#include <stdint.h>
+
 struct guest {
     int fd; /* O_NONBLOCK. -1: has left, and is freed before the next turn */
+    int64_t farewell_ms; /* not 0: it was refused, and is read until then, so that it hears why */
     char name[NET_NAME_ROOM];
     struct line_reader reader;
     struct outgoing outgoing;

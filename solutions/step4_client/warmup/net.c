@@ -159,6 +159,17 @@ int net_set_nonblocking(int fd)
     return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+bool net_discard(int fd)
+{
+    char bytes[4096];
+    ssize_t count;
+
+    do
+        count = read(fd, bytes, sizeof bytes);
+    while (count > 0 || (count == -1 && errno == EINTR));
+    return count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
 int net_write_all(int fd, const void *bytes, size_t count)
 {
     const char *rest = bytes;

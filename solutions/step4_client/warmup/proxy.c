@@ -202,11 +202,8 @@ void proxy_refuse(int client, int status)
     /* If it does not fit, or the client has gone, it is not told. */
     if (net_write_all(client, text, (size_t)length) == -1 || shutdown(client, SHUT_WR) == -1)
         return;
-    /* Closing a socket with unread bytes resets the connection, and the answer may be lost. */
     while (await_bytes(client, deadline_ms) && clock_ms() < deadline_ms) {
-        ssize_t count = read(client, text, sizeof text);
-
-        if (count == 0 || (count == -1 && errno != EINTR && errno != EAGAIN))
+        if (net_discard(client))
             return;
     }
 }

@@ -30,7 +30,7 @@ static const char usage[] =
 static struct {
     int port;
     int timeout_ms;
-} options = { .port = 8080, .timeout_ms = 10000 };
+} options = { .port = DEFAULT_PORT, .timeout_ms = 10000 };
 
 static void parse_options(int argc, char *argv[])
 {

@@ -49,7 +49,7 @@ static struct {
     const char *programs[MOST_PROGRAMS];
     int program_count;
     int limit_ms;
-} options = { .address = "127.0.0.1", .port = 8080, .directory = ".", .limit_ms = 5000 };
+} options = { .address = "127.0.0.1", .port = DEFAULT_PORT, .directory = ".", .limit_ms = 5000 };
 
 static void add_program(const char *program)
 {
