@@ -39,6 +39,5 @@ journal_pipe() {
 write_controls() {
     printf 'fintraitement %s\n' "$controls" >>"$run/wdtube1"
     eventually 2000 grep -q 'fintraitement .*secondary1' "$journal"
-    sleep 0.05
     tell_clean
 }

@@ -23,11 +23,7 @@ clean_up() {
     [[ -z $watchdog ]] || kill -TERM "$watchdog" 2>/dev/null
     [[ -z $watchdog ]] || eventually 2000 is_over "$watchdog"
     for pid in "${jobs_begun[@]}"; do
-        kill -KILL -- "-$pid" 2>/dev/null
-    done
-    for pid in "${jobs_begun[@]}"; do
-        eventually 1000 group_is_gone "$pid"
-        wait "$pid" 2>/dev/null
+        end_job "$pid"
     done
     [[ -z $dir ]] || for pid in $(of_directory "$run") $(of_directory "$dir/prepared"); do
         kill -KILL "$pid" 2>/dev/null
@@ -39,8 +35,14 @@ clean_up() {
     [[ -z $dir ]] || rm -rf "$dir"
 }
 
-# A child that has ended and that we have not waited for yet is of its group still.
-group_is_gone() { is_over "$1" && ! grep -qs "^[0-9]* ([^)]*) [^ZX] [0-9]* $1 " /proc/[0-9]*/stat; }
+# end_job PID: it, and its whole group. Those of the group that are not our children somebody else waits for: until that is
+# done they have not gone.
+end_job() {
+    kill -KILL -- "-$1" 2>/dev/null
+    wait "$1" 2>/dev/null
+    eventually 1000 group_is_gone "$1"
+}
+group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 
 set_up() {
     [[ -x $peer && -x $lab/watchdog && -x $lab/client ]] || { echo 'attack: build first: make attack' >&2; exit 1; }
@@ -75,7 +77,8 @@ under_attack() {
     local descriptors_before count
     start_system || return
     for ((count = 1; count <= REQUESTS; count++)); do ask "$count" || break; done >"$dir/usual"
-    descriptors_before=$(settled_descriptors)
+    eventually 2000 nobody_is_connected
+    descriptors_before=$(descriptors)
     in_background "$@" >"$dir/seen" 2>"$dir/attack.err"
     attacker=$job
     eventually 10000 is_ready
@@ -85,22 +88,9 @@ under_attack() {
         ((count++ < 3000)) || { echo 'the attack did not end' >>"$dir/faults"; break; }
         ask "$count" || break
     done >>"$dir/times"
-    kill -KILL -- "-$attacker" 2>/dev/null
-    wait "$attacker" 2>/dev/null
+    end_job "$attacker"
     look_for_harm "$descriptors_before"
     stop_system
-}
-
-# What is there when no client is left.
-settled_descriptors() {
-    local before=none count
-    for ((count = 0; count < 50; count++)); do
-        REPLY=$(descriptors)
-        [[ $REPLY != "$before" ]] || break
-        before=$REPLY
-        sleep 0.03
-    done
-    echo "$REPLY"
 }
 
 look_for_harm() {

@@ -60,6 +60,12 @@ descriptors() {
     local pid
     for pid in $(servers); do find "/proc/$pid/fd" -type l 2>/dev/null | wc -l; done | paste -sd' '
 }
+# No server holds a connection: state 01 of proc(5) is ESTABLISHED, 08 CLOSE_WAIT.
+nobody_is_connected() {
+    local a b c d
+    IFS=. read -r a b c d <<<"$address"
+    ! grep -qE "$(printf '^ *[0-9]+: %02X%02X%02X%02X:[0-9A-F]{4} [0-9A-F:]+ (01|08) ' "$d" "$c" "$b" "$a")" /proc/net/tcp
+}
 has_descriptors() { [[ $(descriptors) == "$1" ]]; }
 # shellcheck disable=SC2046  # a list of files
 memory_kb() { awk '$1 == "VmRSS:" { sum += $2 } END { print sum }' $(servers | sed 's|.*|/proc/&/status|'); }

@@ -51,9 +51,7 @@ show_old_token() {
     local first
     get_place
     first=$(mktemp -p "$dir")
-    show "$PLACE" "$TOKEN hello" >"$first" &
-    eventually 2000 told "[^ ]+ debuttraitement .*secondary$((PLACE - port))"
-    sleep 0.01
+    show "$PLACE" "$TOKEN hello" >>"$first" &
     { show "$PLACE" "$TOKEN again"; wait $!; show "$PLACE" "$TOKEN once more"; } >>"$first"
     case $(sort "$first" | paste -sd' ') in
     'opened refused refused') echo 'opened once, then refused' ;;
