@@ -73,7 +73,7 @@ memory_kb() { awk '$1 == "VmRSS:" { sum += $2 } END { print sum }' $(servers | s
 # segment_of DIRECTORY: its name is made from the device and the inode.
 segment_of() {
     local device inode
-    read -r device inode < <(stat -c '%d %i' "$1")
+    read -r device inode <<<"$(stat -c '%d %i' "$1")"
     printf '/dev/shm/osps-%x-%x' "$device" "$inode"
 }
 
