@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC2016  # $ for awk
 
-STEPS=$(sed -n 's/^\([1-4]w*\)  */\1:/p' "$BATS_TEST_DIRNAME/steps")
+STEPS=$(for id in $("$BATS_TEST_DIRNAME/steps"); do echo "$id:$("$BATS_TEST_DIRNAME/steps" directory "$id")"; done)
 
 setup() {
     cd "$BATS_TEST_DIRNAME/.." || return 1
