@@ -101,7 +101,7 @@ static int pass_on(const struct request *request)
     while ((number = choose_secondary(refused)) != 0) {
         struct peer *peer = &peers[number];
 
-        if (line_write(peer->channel.out, "%s %d %s", request_word(request->type),
+        if (line_write(peer->channel.out, "%s %lld %s", request_word(request->type),
                        request->number, request->token) == 0)
             return number;
         /* EAGAIN: its pipe is full, it has not read for thousands of lines. That may pass;

@@ -49,7 +49,7 @@ static struct request expected[MAX_EXPECTED]; /* number 0: free */
 
 static void give_up(struct request *request, const char *reason)
 {
-    tell_principal("errtraitement %d %s", request->number, reason);
+    tell_principal("errtraitement %lld %s", request->number, reason);
     request->number = 0;
 }
 
@@ -144,7 +144,7 @@ static void begin_work(struct conn *conn)
         lose_client(conn);
         return;
     }
-    tell_principal("debuttraitement %d", conn->request.number);
+    tell_principal("debuttraitement %lld", conn->request.number);
     conn_set_state(conn, CONN_WORKING);
 }
 

@@ -100,7 +100,7 @@ static int pass_on(const struct request *request)
     while ((number = choose_secondary(refused)) != 0) {
         struct peer *peer = &peers[number];
 
-        if (line_write(peer->channel.out, "%s %d %s", request_word(request->type),
+        if (line_write(peer->channel.out, "%s %lld %s", request_word(request->type),
                        request->number, request->token) == 0)
             return number;
         /* EAGAIN: its pipe is full, it has not read for thousands of lines. That may pass;
@@ -127,7 +127,7 @@ static bool dispatch(struct conn *conn)
         return false;
     latest = number;
     passed_ms[number] = clock_ms();
-    journal_often("%s %d secondary%d", request_word(conn->request.type), conn->request.number,
+    journal_often("%s %lld secondary%d", request_word(conn->request.type), conn->request.number,
                   number);
     conn->was_served = true;
     conn_set_state(conn, CONN_READING);

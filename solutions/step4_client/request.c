@@ -42,18 +42,18 @@ int request_parse(struct request *request, const char *line)
 {
     const char *number = line + strcspn(line, " ") + 1;
     char *token;
-    long value;
+    long long value;
 
     request->type = request_type_of(line);
-    /* Without a space there is no number; strtol(3) would take blanks before one. */
+    /* Without a space there is no number; strtoll(3) would take blanks before one. */
     if (request->type == REQUEST_UNKNOWN || number[-1] == '\0'
         || strchr("-0123456789", *number) == NULL)
         return -1;
     errno = 0;
-    value = strtol(number, &token, 10);
-    if (errno != 0 || value != (int)value || *token++ != ' ' || strlen(token) != TOKEN_ROOM - 1)
+    value = strtoll(number, &token, 10);
+    if (errno != 0 || *token++ != ' ' || strlen(token) != TOKEN_ROOM - 1)
         return -1;
-    request->number = (int)value;
+    request->number = value;
     memcpy(request->token, token, TOKEN_ROOM);
     return 0;
 }
@@ -62,7 +62,7 @@ static void describe_system(const struct table *table, char answer[LINE_ROOM])
 {
     int servers = 0;
     int restarts = 0;
-    unsigned requests = 0;
+    long long requests = 0;
 
     for (int number = 0; number <= MAX_SECONDARIES; number++) {
         const struct slot *slot = &table->slot[number];
@@ -72,7 +72,7 @@ static void describe_system(const struct table *table, char answer[LINE_ROOM])
         restarts += slot_restarts(slot);
         requests += atomic_load(&slot->requests_done);
     }
-    (void)snprintf(answer, LINE_ROOM, "servers %d uptime_ms %" PRId64 " requests %u restarts %d",
+    (void)snprintf(answer, LINE_ROOM, "servers %d uptime_ms %" PRId64 " requests %lld restarts %d",
                    servers, clock_ms() - table->started_ms, requests, restarts);
 }
 

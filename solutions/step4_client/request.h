@@ -23,7 +23,7 @@ enum request_type { REQUEST_UNKNOWN, REQUEST_TYPE_1, REQUEST_TYPE_2 };
 
 struct request {
     enum request_type type;
-    int number;             /* the principal counts them */
+    long long number;       /* the principal counts them */
     char token[TOKEN_ROOM];
 };
 

@@ -48,7 +48,7 @@ static struct request expected[MAX_EXPECTED]; /* number 0: free */
 
 static void give_up(struct request *request, const char *reason)
 {
-    tell_principal("errtraitement %d %s", request->number, reason);
+    tell_principal("errtraitement %lld %s", request->number, reason);
     request->number = 0;
 }
 
@@ -152,7 +152,7 @@ static void begin_work(struct conn *conn)
         lose_client(conn);
         return;
     }
-    tell_principal("debuttraitement %d", conn->request.number);
+    tell_principal("debuttraitement %lld", conn->request.number);
     conn_set_state(conn, CONN_WORKING);
 }
 
@@ -172,7 +172,7 @@ static void end_work(struct conn *conn)
     }
     atomic_fetch_add(&slot->requests_done, 1);
     atomic_fetch_sub(&slot->clients, 1);
-    tell_principal("fintraitement %d", conn->request.number);
+    tell_principal("fintraitement %lld", conn->request.number);
     if (line_write(conn->fd, "fintraitement") == -1) {
         conn_close(conn);
         return;

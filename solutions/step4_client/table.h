@@ -30,12 +30,12 @@ struct slot {
     atomic_uint probes_sent;     /* watchdog */
     atomic_uint probes_answered; /* the server itself: the latest probe that it has seen */
     atomic_int clients;          /* the secondary: how many it is serving or has waiting */
-    atomic_uint requests_done;   /* the secondary, going on from the one before it */
+    atomic_llong requests_done;  /* the secondary, going on from the one before it */
 };
 
 struct table {
     int64_t started_ms;          /* watchdog, before the first fork */
-    atomic_int last_request;     /* principal: the number of the latest one */
+    atomic_llong last_request;   /* principal: the number of the latest one */
     struct slot slot[1 + MAX_SECONDARIES];
 };
 

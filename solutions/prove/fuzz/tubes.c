@@ -4,18 +4,19 @@
 #include "request.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_PATTERN "^requetetype[12] -?0*[0-9]{1,10} .{16}$"
+#define REQUEST_PATTERN "^requetetype[12] -?0*[0-9]{1,19} .{16}$"
 
 /* As the principal would. */
 static bool is_request(const char *line)
 {
-    long long number = atoll(line + strcspn(line, " "));
-
-    return matches(line, REQUEST_PATTERN) && number == (int)number;
+    errno = 0;
+    (void)strtoll(line + strcspn(line, " "), NULL, 10);
+    return matches(line, REQUEST_PATTERN) && errno == 0;
 }
 
 static void check_again(const struct request *request, const char *line)
@@ -24,7 +25,7 @@ static void check_again(const struct request *request, const char *line)
     struct request again;
 
     CLAIM(strstr(line, request->token) != NULL && strlen(request->token) == TOKEN_ROOM - 1);
-    (void)snprintf(written, sizeof written, "%s %d %s", request_word(request->type),
+    (void)snprintf(written, sizeof written, "%s %lld %s", request_word(request->type),
                    request->number, request->token);
     CLAIM(request_parse(&again, written) == 0);
     CLAIM(again.type == request->type && again.number == request->number
