@@ -99,6 +99,7 @@ trace_test_files_only() {
     noting=$(trap -p DEBUG)
     [[ $noting == "trap -- '"*"' DEBUG" ]] || return 0
     noting=${noting#"trap -- '"}
+    # shellcheck disable=SC2064  # what it was now
     trap "[[ \$BASH_SOURCE == *.bash ]] || ${noting%"' DEBUG"}" DEBUG
 }
 

@@ -1,10 +1,9 @@
 # shellcheck shell=bash
-# step2_warmup.bash - further words, for the tests of step 2's warm-ups. A test file says `load helpers`, `load step2_warmup`.
+# step2_warmup.bash - further words, for the tests of step 2's warm-ups. A test file says `load helpers`,
+# `load keyboard`, `load step2_warmup`.
 #
 #   start_server PROGRAM ARGS...    named `server`; waits until it has announced its pipe, which is $FIFO from then on
-#   start_client NAME PROGRAM ARGS...    named NAME, with $FIFO and then ARGS; it has a keyboard
-#   type_to NAME TEXT               on that keyboard; TEXT as printf's %b: with \n
-#   end_input NAME                  Ctrl-D there
+#   start_client NAME PROGRAM ARGS...    named NAME, with $FIFO and then ARGS; it has a keyboard (keyboard.bash)
 #   pipes                           the named pipes in $PIPES, where all programs make theirs
 #   expect_pipes N                  at last there are N of them
 #   await_errors N                  at last the program has written N lines on standard error
@@ -42,14 +41,8 @@ start_client() {
     local name=$1 program=$2
     shift 2
     make_pipes_directory
-    open_box "keys-$name"
-    named "$name"
-    supervise_with -i "${BOX[keys-$name]}"
-    start "$program" -d "$PIPES" "$FIFO" "$@"
+    start_typing "$name" "$program" -d "$PIPES" "$FIFO" "$@"
 }
-
-type_to() { printf '%b' "$2" >&"${BOX_FD[keys-$1]}"; }
-end_input() { close_box "keys-$1"; }
 
 pipes() { find "$PIPES" -type p; }
 has_pipes() { [[ $(pipes | wc -l) == "$1" ]]; }

@@ -8,6 +8,7 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154  # $ for another shell; variables that other files set
 
 load helpers
+load keyboard
 load step2_warmup
 
 PROGRAMS='echo_server echo_client many_server many_client chat_server chat_client'
@@ -182,7 +183,7 @@ start_client_of_ours() {
     because "read(2) returns 0 at the end of a file: nothing more is to be sent"
     start_client_of_ours
     read_line server
-    end_input client
+    end_typing client
     await_end
     expect_status 0
     expect_pipes 0
@@ -259,7 +260,7 @@ start_client_of_ours() {
     start_client client echo_client
     type_to client 'hello\n'
     await '^hello$'
-    end_input client
+    end_typing client
     await_end
     expect_status 0
     look_at server
@@ -461,7 +462,7 @@ says_and_hears() {
     because "a pipe ends when nobody has its writing end open: so the server holds one itself. fifo(7)"
     start_many anne
     says_and_hears anne hello
-    end_input anne
+    end_typing anne
     await_end
     expect_status 0
     look_at server
@@ -747,7 +748,7 @@ hears() {
         await "\\] joined $how\$"
         let_pass 50     # surely it waits now
         look_at "$how"
-        if [[ $how == end ]]; then end_input end; else send "$how" "$(program_pid)"; fi
+        if [[ $how == end ]]; then end_typing end; else send "$how" "$(program_pid)"; fi
         await_end
         expect_status 0
         look_at server

@@ -1,11 +1,8 @@
 # shellcheck shell=bash
 # step4_warmup_lines.bash - further words, for the warm-ups in which people talk: programs with a keyboard. A test file says
-# `load helpers`, `load tcp`, `load step4_warmup_lines`.
+# `load helpers`, `load keyboard`, `load tcp`, `load step4_warmup_lines`.
 #
 # Besides /dev/tcp (tcp.bash), the programs are each other's peers.
-#   start_typing NAME PROGRAM ARGS...   start it with a keyboard of its own; from here on, all words speak of it
-#   type_to NAME TEXT                   type, as printf's %b; whole lines or not
-#   end_typing NAME                     Ctrl-D
 #   start_server NAME PROGRAM ARGS...   start it on $ADDRESS, port $PORT, with a keyboard; wait until it listens
 #   await_message REGEX [MS]            a line of standard error matches
 #   await_messages N REGEX [MS]         N lines of it do
@@ -14,28 +11,6 @@
 
 # shellcheck disable=SC2034  # for tcp.bash
 PORT=8080
-
-declare -gA KEYBOARDS=()
-
-# Open for reading and writing: so nobody waits for the other side. The supervisor closes its copy.
-start_typing() {
-    local name=$1 keys=$BATS_TEST_TMPDIR/keys-$1 fd
-    shift
-    mkfifo "$keys"
-    exec {fd}<>"$keys"
-    KEYBOARDS[$name]=$fd
-    named "$name"
-    supervise_with -i "$keys"
-    start "$@"
-}
-
-type_to() { printf '%b' "$2" >&"${KEYBOARDS[$1]}"; }
-
-end_typing() {
-    local fd=${KEYBOARDS[$1]}
-    exec {fd}>&-
-    unset "KEYBOARDS[$1]"
-}
 
 start_server() {
     start_typing "$1" "$2" -a "$ADDRESS" -p "$PORT" "${@:3}"

@@ -8,6 +8,7 @@
 # shellcheck disable=SC2012,SC2016,SC2030,SC2031  # $ for another shell; a variable set in a test is meant for that test
 
 load helpers
+load keyboard
 load tcp
 load step4_warmup_lines
 
