@@ -124,12 +124,12 @@ static int write_once(int fd, const char *line, size_t length)
     return written == (ssize_t)length ? 0 : -1;
 }
 
-/* True if the reader takes a line now, or does within PATIENCE_MS. */
-static bool has_room(void)
+/* True if the reader takes a line now, or does within `patience_ms`. */
+static bool has_room(int fd, int patience_ms)
 {
-    struct pollfd writable = { .fd = output, .events = POLLOUT };
+    struct pollfd writable = { .fd = fd, .events = POLLOUT };
 
-    return poll(&writable, 1, dropped == 0 ? PATIENCE_MS : 0) != 0;
+    return poll(&writable, 1, patience_ms) != 0;
 }
 
 static void lose_journal(void)
@@ -174,7 +174,7 @@ static void write_event(const char *format, va_list arguments)
         return;
     length = begin_line(line);
     append(line, &length, format, arguments);
-    if (!has_room()) {
+    if (!has_room(output, dropped == 0 ? PATIENCE_MS : 0)) {
         dropped++;
     } else {
         if (dropped > 0)
@@ -216,8 +216,9 @@ static void complain(const char *format, va_list arguments, const char *why)
     append(line, &length, format, arguments);
     if (why != NULL && length < sizeof line)
         length += (size_t)snprintf(line + length, sizeof line - length, ": %s", why);
-    /* Nobody is left to tell when standard error fails too. */
-    (void)write_once(STDERR_FILENO, line, finish_line(line, length));
+    /* Nobody is left to tell when standard error fails too, or is not read. */
+    if (has_room(STDERR_FILENO, PATIENCE_MS))
+        (void)write_once(STDERR_FILENO, line, finish_line(line, length));
 }
 
 void warn(const char *format, ...)

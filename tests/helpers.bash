@@ -418,20 +418,23 @@ fail() {
 }
 
 explain() {
-    local name
-    printf 'CLAIM     %s\nEXPECTED  %s\nSEEN      %s\n' "$BATS_TEST_DESCRIPTION" "$1" "${2:0:3000}"
+    local name seen=${2:-nothing}
+    printf 'CLAIM     %s\nEXPECTED  %s\nSEEN      %s\n' "$BATS_TEST_DESCRIPTION" "$1" "${seen:0:3000}"
     for name in "${STARTS[@]}"; do
-        kind_of_ending "$name" | sed "s/^/ENDING    $name: /"
+        kind_of_ending "$name" | sed "s/^/ENDING    $(whose "$name")/"
     done
     [[ -z $BECAUSE ]] || printf 'THINK OF  %s\n' "$BECAUSE"
     for name in "${STARTS[@]}"; do
-        show_sanitizer_report "$name start: the sanitizer" "$BATS_TEST_TMPDIR/$name/stderr"
-        show "$name start: last lines of its journal" "$BATS_TEST_TMPDIR/$name/stdout"
-        show "$name start: last lines of standard error" "$BATS_TEST_TMPDIR/$name/stderr"
-        show "$name start: the supervisor's findings" "$BATS_TEST_TMPDIR/$name/report"
-        show "$name start: the supervisor's own trouble" "$BATS_TEST_TMPDIR/$name/supervisor"
+        show_sanitizer_report "$(whose "$name")the sanitizer" "$BATS_TEST_TMPDIR/$name/stderr"
+        show "$(whose "$name")last lines of its journal" "$BATS_TEST_TMPDIR/$name/stdout"
+        show "$(whose "$name")last lines of standard error" "$BATS_TEST_TMPDIR/$name/stderr"
+        show "$(whose "$name")the supervisor's findings" "$BATS_TEST_TMPDIR/$name/report"
+        show "$(whose "$name")the supervisor's own trouble" "$BATS_TEST_TMPDIR/$name/supervisor"
     done
 }
+
+# Where the test has started one program there is no doubt.
+whose() { ((${#STARTS[@]} == 1)) || echo "$1 start: "; }
 
 expect_equal() { [[ $3 == "$2" ]] || fail "$1: $2" "${3:-nothing}"; }
 

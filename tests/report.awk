@@ -130,10 +130,10 @@ END {
         print "  Next: " (first_todo == 0 ? "what was given, and does not work any more. A fresh step: make reset-" target : "mend TODO " step "." first_todo ", " about[first_todo])
         print "  This test alone:  make check-" target (directory ~ /^(\.\/)?solutions\// ? " SOLUTION=1" : directory != own ? " DIR=" quoted(directory) : "") " ONLY=" first_id
         print_suspicion()
-        if (first_todo > 0 && directory == own) print "  A hint:           make hint-" target
-    } else if (next_gap != "" && todo_count) {
+        if (first_todo > 0 && directory == own && only == "") print "  A hint:           make hint-" target
+    } else if (next_gap != "" && todo_count && total) {
         print "  Next: write TODO " step "." next_gap " in " gap[next_gap] (directory != own ? "" : ". See " directory "/README.md, section TODO " step "." next_gap ".")
-        if (directory == own) print "  A hint:           make hint-" target
+        if (directory == own && only == "") print "  A hint:           make hint-" target
     }
     # For `make hint-stepN` and `make progress`.
     print step, done + 0, todo_count + 0 > state

@@ -334,7 +334,7 @@ welcome_as() {
 is_alive() { [[ ! -e $OUT/report ]] && is_running "$(program_pid)"; }
 
 @test "2w.5.1 who sends a message with its name and its pipe has joined" {
-    because "a message is one read(2) of its size: no more, or the next one's beginning is gone"
+    because "a message is one read(2) of its size: no more, or the next one's beginning is gone; no less (what is sizeof a pointer?)"
     start_server many_server
     join_as 4711 anne
 }

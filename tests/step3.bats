@@ -199,6 +199,8 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
         send STOP "$role"
         eventually 2500 has_pending "$role" 10 || fail "SIGUSR1 for a server within a period" "none"
         send STOP "$(program_pid)"
+        # One that is stopped, but has not run since, would still take a SIGUSR2 first.
+        eventually 2000 is_in_state T "$(program_pid)" || fail "the watchdog stopped" "it is not"
         send CONT "$role"
         eventually 2000 has_pending "$(program_pid)" 12 || fail "SIGUSR2 for the watchdog, from a server that was probed" "none"
         send CONT "$(program_pid)"

@@ -120,7 +120,7 @@ PROGRAMS='line_server line_client turn_chat talk chat'
 # ---- 4w.2: connect
 
 @test "4w.2.1 line_client connects to the server" {
-    because "EINPROGRESS is no failure: the connection is made while poll(2) waits, then SO_ERROR says how it went: connect(2)"
+    because "EINPROGRESS is no failure: poll(2) waits, then SO_ERROR says how it went. EINVAL is one: the size is that of the struct. connect(2)"
     start_server server line_server
     start_typing client line_client -p "$PORT" "$ADDRESS"
     look_at server
@@ -167,6 +167,8 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     await '^hello$'
     say a 'one\ntwo\n\nfour\n'
     await '^four$'
+    hang_up a
+    await_message 'has hung up'
     expect_equal "lines of the client" $'hello\none\ntwo\n\nfour' "$(journal | sed 1d)"
 }
 
@@ -213,7 +215,8 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     expect_status 0
     expect_nothing_left
     look_at server
-    expect_that "what was printed is what was sent" cmp <(journal | sed 1d) "$BATS_TEST_TMPDIR/text"
+    expect_equal "the first difference between what was sent (<) and what was printed (>)" '' \
+        "$(diff "$BATS_TEST_TMPDIR/text" <(journal | sed 1d) | head -n 3)"
 }
 
 @test "4w.3.5 a line without end is not waited for, nor kept: the server hangs up, and serves the next" {
@@ -275,6 +278,24 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     run_to_end line_client -p "$PORT" -t 300 "$ADDRESS"
     expect_status 1
     expect_stderr '^line_client: .'
+}
+
+@test "4w.3.11 nor does one that goes on speaking; and to be stopped for a while is no failure" {
+    because "a time-out for each read(2) is none for the whole; and a read(2) that was stopped and continued may say EINTR: signal(7)"
+    start "$TESTS_DIR/peer" "listen $ADDRESS $PORT" "accept $PORT" 'expect ^hello$' 'times 1000' 'send x' 'silence 20'
+    await '^listening$'
+    start_typing client line_client -p "$PORT" -t 1500 "$ADDRESS"
+    type_to client 'hello\n'
+    end_typing client
+    look_at first
+    await '^hello$'
+    look_at client
+    send STOP "$(program_pid)"
+    eventually 2000 is_in_state T "$(program_pid)" || fail "it is stopped" "it is not"
+    send CONT "$(program_pid)"
+    await_end 5000
+    expect_status 1
+    expect_stderr '^line_client: .*timed out'
 }
 
 @test "4w.3.10 socat and nc are clients, too" {
@@ -495,6 +516,23 @@ expect_both_ended() {
     look_at server
     await_end
     expect_nothing_left
+}
+
+@test "4w.5.12 kill -9 of the hearer ends a speaker that the other side does not listen to, too" {
+    because "a write(2) to a full socket waits as long as the other side likes: what else is waited for must be waited for with it"
+    start "$TESTS_DIR/peer" "listen $ADDRESS $PORT" "accept $PORT" 'tell here' 'silence 30000'
+    await '^listening$'
+    named client
+    truncate -s 64M "$BATS_TEST_TMPDIR/text"
+    supervise_with -i "$BATS_TEST_TMPDIR/text"
+    start talk -p "$PORT" "$ADDRESS"
+    look_at first
+    await '^here$'
+    look_at client
+    let_pass 500
+    send KILL "$(program_pid)"
+    await_end
+    expect_all_gone_within 900
 }
 
 @test "4w.5.7 a speaker that is stopped does not keep its side from ending" {

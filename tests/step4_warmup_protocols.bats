@@ -182,7 +182,7 @@ DONE_20=0000006400000014        # kind 100, length 20: a date's reply
     start_remote
     dial wire
     say wire '\0\0\0\143\0\1\0\0'
-    head -c 65536 /dev/zero >&"${LINES[wire]}"
+    (head -c 65536 /dev/zero >&"${LINES[wire]}") 2>/dev/null || true     # who hangs up in the midst of it is asked below
     expect_equal "a reply: no such request (kind 101)" 00000065 "$(hear_bytes wire 4)"
 }
 
@@ -276,7 +276,7 @@ DONE_20=0000006400000014        # kind 100, length 20: a date's reply
 }
 
 @test "4w.13.1 an allowed program runs with its arguments, and its output comes" {
-    because "execvp(3) takes the program and a list that ends with NULL; dup2(2) makes the pipe its standard output"
+    because "dup2(2) makes the pipe the program's standard output; a pipe ends when nobody has its writing end: nor the parent. pipe(7)"
     start_remote -x echo
     ask run echo one 'two  words' ''
     expect_status 0
@@ -389,6 +389,22 @@ times_awake() {
         sed 's/.*) \(.\).*/\1/' "/proc/$1/stat"
         let_pass 20
     done | grep -vc S || true
+}
+
+@test "4w.0.33 a server whose journal nobody reads any more ends" {
+    because "a service that cannot tell what it does is to end, and to say so by its status; its clients' processes end with it"
+    local program
+    for program in "remote_server -p $PORT" "relay $PORT 127.0.0.1 1"; do
+        # shellcheck disable=SC2086  # a program and its arguments
+        set -- $program
+        start bash -c '"$@" > >(head -n 1 >&2)' - "$LAB_DIR/$1" -a "$ADDRESS" "${@:2}"
+        eventually 5000 grep -q 'listening on' "$OUT/stderr" || fail "it listens" "$(errors)"
+        eventually 5000 eval '! all_below | grep -q " S head"' || fail "its reader to end" "$(all_below)"
+        dial last
+        await_end
+        expect_status 1
+        hang_up last
+    done
 }
 
 @test "4w.14.1 each line is handed on, in both directions, before the connection ends" {
@@ -564,11 +580,14 @@ expect_get() {
 }
 
 @test "4w.15.4 what is no http URI is a bad request: 400" {
-    because "every part may be missing, or be too long: a host of no letters, a port that is no number"
+    because "every part may be missing, or be too long: a host of no letters, one letter too many, a port that is no number"
     start_proxy
-    local uri
+    local uri host
+    host=$(printf '%0253d' 0 | tr 0 a)      # the longest
+    get bad "GET http://$host/ HTTP/1.0"
+    expect_equal "the status for a host of 253 letters that nobody finds" 502 "$STATUS"
     for uri in / /index.html ftp://127.0.0.1/ http:// http:///path http://:80/ "http://$ADDRESS:/" "http://$ADDRESS:0/" \
-        "http://$ADDRESS:80x/" "http://$ADDRESS:65536/" "http://$(printf '%0300d' 0)/" http:; do
+        "http://$ADDRESS:80x/" "http://$ADDRESS:65536/" "http://a$host/" "http://aaaaaaa$host/" http:; do
         get bad "GET $uri HTTP/1.0"
         expect_equal "the status for $uri" 400 "$STATUS"
     done
@@ -601,6 +620,34 @@ expect_get() {
         'expect ^HTTP/1.0 200' 'expect ^.?$' 'expect ^at last$' expect-end
     play "connect $ADDRESS $PORT" 'flood 100000' expect-end
     expect_played
+}
+
+@test "4w.15.9 who says more than its request still gets the whole answer" {
+    because "what is not read when a connection is closed makes it a reset, and the answer under way is lost. net_discard() in net.h"
+    needs socat
+    start_proxy
+    make_megabyte
+    start_socat "SYSTEM:cat $BATS_TEST_TMPDIR/megabyte $BATS_TEST_TMPDIR/megabyte"
+    look_at relay
+    dial late
+    say late "GET http://$ADDRESS:$UPSTREAM/ HTTP/1.0\r\n\r\nand more"
+    await ' connected '
+    let_pass 300
+    expect_equal "bytes of the answer" 2000000 "$(timeout 20 cat <&"${LINES[late]}" 2>/dev/null | wc -c)"
+}
+
+@test "4w.15.10 headers that are for the proxy stay there, and doubtful ones are refused" {
+    because "a header that the proxy reads in one way and the server in another smuggles a request past it"
+    start_proxy
+    fake_upstream "accept $UPSTREAM" 'expect ^GET / HTTP' 'expect ^Host: ' 'expect ^A: b' 'expect ^Connection: close' 'expect ^.?$' \
+        'send HTTP/1.0 200 OK\r\n\r\n' close
+    play "connect $ADDRESS $PORT" \
+        "send GET http://$ADDRESS:$UPSTREAM/#part HTTP/1.0\r\nProxy-Authorization: Basic eA==\r\nA: b\r\n\r\n" 'expect ^HTTP/1.0 200'
+    expect_played
+    local header
+    for header in 'Host : evil' ' A: b' 'no header'; do
+        play "connect $ADDRESS $PORT" "send GET http://$ADDRESS:$UPSTREAM/ HTTP/1.0\r\n$header\r\n\r\n" 'expect ^HTTP/1.0 400' expect-close
+    done
 }
 
 @test "4w.15.8 curl gets a page through the proxy" {

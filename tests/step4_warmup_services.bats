@@ -74,9 +74,22 @@ expect_fetch_fails() {
 
 @test "4w.7.2 a request that is too long is not sent in part: a message, exit 1" {
     because "snprintf(3) returns how long the text would have been: more than the room, and it was cut, or write(2) sends what lies behind"
-    web 'silence 20000'
+    web expect-refusal
     fetch "/$(printf '%4000s' '' | tr ' ' a)"
     expect_fetch_fails
+    web_is_done
+    expect_status 0
+    # 2047 bytes and a '\0' just fit into the room; with one more the '\0' takes the place of the last newline.
+    local rest="GET / HTTP/1.0..Host: $ADDRESS:$PORT...." path
+    path=/$(printf "%$((2047 - ${#rest}))s" '' | tr ' ' a)
+    web 'expect ^GET' 'expect ^Host' $'expect ^\r$' 'send HTTP/1.0 200 OK\r\n\r\n' half-close expect-end
+    fetch "$path"
+    expect_status 0
+    web expect-refusal
+    fetch "${path}a"
+    expect_fetch_fails
+    web_is_done
+    expect_status 0
 }
 
 @test "4w.8.1 the body is on standard output, and nothing of the header; exit 0" {
@@ -147,7 +160,8 @@ expect_fetch_fails() {
 @test "4w.8.8 a reply that ends within its header, or is no HTTP, is a failure" {
     because "read(2) returns 0 at the end of file, again and again: a loop that waits for the empty line must end with it"
     local reply
-    for reply in '' 'HTTP/1.0 200 OK\r\n' 'HTTP/1.0 200 OK\r\nA: b' 'SSH-2.0-x\r\n\r\nhello\n' '\r\n\r\n'; do
+    for reply in '' 'HTTP/1.0 200 OK\r\n' 'HTTP/1.0 200 OK\r\nA: b' 'SSH-2.0-x\r\n\r\nhello\n' '\r\n\r\n' \
+        'HTTP/1.0 2000 OK\r\n\r\nhello' 'HTTP/1.0\r\n200: OK\r\n\r\nhello' 'HTTP/1.0 200 OK\0\r\nContent-Length: 9\r\n\r\nhello'; do
         web_says "$reply"
         fetch /
         expect_fetch_fails

@@ -74,7 +74,8 @@ static int introduce(int out, const char *own_path)
 
     // TODO 2w.3: two things are to be done. Store in `in` what open_reading_end() returns for your own
     // pipe; if that is -1, diex() with why_not_open(). Tell the server the path of your pipe, with
-    // send_to_server(), and a newline behind it. The server opens your pipe for writing as soon as it
+    // send_to_server(), and a newline behind it; if that fails the server has gone, which the first
+    // read(2) will show: here it is no matter. The server opens your pipe for writing as soon as it
     // knows the path, and waits for nobody: so which comes first?
     in = -1;
     todo("2w.3", out, own_path, open_reading_end, send_to_server);

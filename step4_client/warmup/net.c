@@ -121,9 +121,9 @@ static int connect_in_time(int fd, const struct sockaddr_in *address, int timeou
 
     if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
         return -1;
-    // TODO 4w.2: connect to the address. The socket is O_NONBLOCK for the moment, so to be told that
-    // the connection is under way (EINPROGRESS) is no failure: await_connection(). For a failure,
-    // return -1.
+    // TODO 4w.2: connect to the address (a pointer here: its size is that of what it points to). The
+    // socket is O_NONBLOCK for the moment, so to be told that the connection is under way
+    // (EINPROGRESS) is no failure: await_connection(). For a failure, return -1.
     todo("4w.2", address, deadline_ms, await_connection);
     return fcntl(fd, F_SETFL, flags);
 }
@@ -151,12 +151,9 @@ int net_set_nonblocking(int fd)
 bool net_discard(int fd)
 {
     char bytes[4096];
-    ssize_t count;
+    ssize_t count = read(fd, bytes, sizeof bytes);
 
-    do
-        count = read(fd, bytes, sizeof bytes);
-    while (count > 0 || (count == -1 && errno == EINTR));
-    return count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    return count == 0 || (count == -1 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 int net_write_all(int fd, const void *bytes, size_t count)

@@ -40,9 +40,9 @@ int net_connect(const char *host, int port, int timeout_ms);
 /* From here on read(2), write(2) and accept(2) do not wait. Returns 0, or -1 with errno. */
 int net_set_nonblocking(int fd);
 
-/* Reads what has come on `fd`, which is O_NONBLOCK, and throws it away. Returns true if nothing more
- * will come: it has ended, or failed. For what a side says that is not listened to any more: to
- * close(2) with bytes unread would be a reset, which can take from it what it was told last. */
+/* Reads from `fd`, which is O_NONBLOCK, once, and throws it away: there may be more. Returns true if
+ * nothing will come: it has ended, or failed. For a side that is not listened to any more: to close(2)
+ * with bytes unread would be a reset, which can take from it what it was told last. */
 bool net_discard(int fd);
 
 /* Writes all `count` bytes, in as many write(2)s as it takes. Returns 0, or -1 with errno. */

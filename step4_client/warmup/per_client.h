@@ -18,8 +18,8 @@ enum { PER_CLIENT_MOST = 64 };
 
 /* Calls serve() in a new process for each client of `listener`, until SIGINT, SIGTERM or SIGHUP
  * comes. The client's socket is O_NONBLOCK, and closed behind serve(); neither it nor the
- * listener is inherited through exec(3). At the end, all these processes and what they have
- * started are killed and waited for. */
+ * listener is inherited through exec(3). At the end, all these processes are killed and waited for,
+ * and with them what they have started, unless it has left their process group. */
 void per_client_serve(int listener, void (*serve)(int client, const char *peer));
 
 #endif

@@ -35,7 +35,10 @@ bool proxy_split(const char *uri, struct proxy_target *target);
  * Returns 0, or the HTTP status to refuse it with. */
 int proxy_take_request(int client, int timeout_ms, struct proxy_request *request);
 
-/* Answers with an HTTP status that is an error. */
+/* Says that no more comes, and throws away for a moment what `client` still sends: see net_discard(). */
+void proxy_see_off(int client);
+
+/* Answers with an HTTP status that is an error, and sees the client off. */
 void proxy_refuse(int client, int status);
 
 #endif

@@ -13,6 +13,7 @@
  * Left out on purpose: a connection that is reset is closed on the other side as if it had ended.
  */
 #include "clock.h"
+#include "dialogue.h"
 #include "journal.h"
 #include "net.h"
 #include "options.h"
@@ -77,7 +78,8 @@ static void parse_options(int argc, char *argv[])
     options.port = parse_port("PORT", argv[optind + 2]);
 }
 
-/* Moves bytes until both streams are done. Returns 0, or -1 with errno. */
+/* Moves bytes until both streams are done; for a proxy, whose client may never say that it is, until
+ * the answer is. Returns 0, or -1 with errno. */
 static int move_all(struct stream *there, struct stream *back)
 {
     struct pollfd wanted[4];
@@ -87,7 +89,7 @@ static int move_all(struct stream *there, struct stream *back)
 
         if (stream_move(there, wanted) == -1 || stream_move(back, wanted + 2) == -1)
             return -1;
-        if (there->done && back->done)
+        if (back->done && (there->done || options.is_proxy))
             return 0;
         ready = poll(wanted, 4, options.idle_ms);
         if (ready == -1 && errno != EINTR)
@@ -99,16 +101,17 @@ static int move_all(struct stream *there, struct stream *back)
     }
 }
 
-/* A proxy's request has been said already: nothing more goes there. */
+/* A proxy's request has been said already: what its client adds is thrown away. */
 static void relay(int client, const char *peer, int server)
 {
     static struct stream there, back; /* of this process, which has no other connection */
 
-    stream_init(&there, client, server);
+    stream_init(&there, client, options.is_proxy ? -1 : server);
     stream_init(&back, server, client);
-    there.ended = there.done = options.is_proxy;
     if (move_all(&there, &back) == -1)
         warn("relay %s", peer);
+    else if (options.is_proxy)
+        proxy_see_off(client);
     journal("closed %s there %llu back %llu", peer, there.passed, back.passed);
 }
 
@@ -164,6 +167,7 @@ int main(int argc, char *argv[])
 
     parse_options(argc, argv);
     journal_init("relay", false);
+    dialogue_end_on_signals(); /* until per_client_serve() takes over */
     listener = net_listen(options.address, options.listen_port);
     if (listener == -1)
         exit(EXIT_FAILURE);

@@ -51,6 +51,8 @@ static int drain(struct stream *stream)
 {
     ssize_t count;
 
+    if (stream->to == -1)
+        stream->start = stream->end = 0;
     if (!has_bytes(stream))
         return 0;
     count = write(stream->to, stream->bytes + stream->start, stream->end - stream->start);
@@ -73,9 +75,9 @@ int stream_move(struct stream *stream, struct pollfd wanted[2])
     wanted[0] = (struct pollfd){ .fd = -1, .events = POLLIN };
     wanted[1] = (struct pollfd){ .fd = -1, .events = POLLOUT };
     // TODO 4w.14: read once and write once: fill() and drain() do it where it makes sense, and return -1
-    // for a failure, which is ours too. If the end was read (stream->ended) and no byte is left
-    // (has_bytes()), pass the end on, once: end our writing side of stream->to with shutdown(2), and
-    // note that in stream->done. Then say what to wait for: while there is room (has_room()), for
+    // for a failure: then return -1, too, else 0. If the end was read (stream->ended) and no byte is left
+    // (has_bytes()), pass the end on, once: end our writing side of stream->to with shutdown(2), which
+    // fails where nobody is there any more (no matter), and note that in stream->done. Then say what to wait for: while there is room (has_room()), for
     // stream->from in wanted[0].fd; while there are bytes, for stream->to in wanted[1].fd. No more
     // than that: what nobody acts on wakes poll(2) again and again.
     todo("4w.14", stream, wanted, fill, drain, has_room, has_bytes);

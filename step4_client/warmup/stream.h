@@ -17,7 +17,7 @@ enum { STREAM_ROOM = 16384 };
 
 struct stream {
     int from;
-    int to;
+    int to;         /* -1: what is read is thrown away */
     bool ended;     /* nothing more comes: the end of `from` was read, or `to` takes no more */
     bool done;      /* and that was passed on */
     size_t start;
@@ -26,7 +26,7 @@ struct stream {
     char bytes[STREAM_ROOM];
 };
 
-/* Both sockets are O_NONBLOCK. */
+/* Both sockets are O_NONBLOCK; `to` may be -1. */
 void stream_init(struct stream *stream, int from, int to);
 
 /* Reads and writes what goes without waiting, and stores in `wanted` what to wait for before the

@@ -162,6 +162,8 @@ static void read_header(struct reply *reply)
     todo("4w.8", reply, find_body, read_some);
     /* A string from here on: the last newline of it is not needed. */
     reply->bytes[reply->header - 1] = '\0';
+    if (strlen(reply->bytes) != reply->header - 1)
+        diex("read the reply: there is a zero byte in its header");
 }
 
 /* The value of a field of the header, up to the end of its line and beyond; or NULL. */
@@ -183,8 +185,11 @@ static void expect_success(const char *header, const char *path)
 {
     int line_length = (int)strcspn(header, "\r\n");
     int status;
+    int end = 0;
 
-    if (sscanf(header, "HTTP/%*1d.%*1d %3d", &status) != 1)
+    /* Three digits behind one blank, and nothing that would make them another number. */
+    if (sscanf(header, "HTTP/%*1[0-9].%*1[0-9]%*1[ ]%3d%n", &status, &end) != 1 || end != 12
+        || strchr(" \r\n", header[end]) == NULL)
         diex("read the reply: '%.*s' is no status of HTTP", line_length, header);
     if (status < 200 || status > 299)
         diex("get %s: %.*s", path, line_length, header);

@@ -88,7 +88,8 @@ int open_writing_end(const char *path)
     int fd;
 
     // TODO 2w.2: open `path` for writing, and store the descriptor in fd. Nobody is to be waited for:
-    // O_NONBLOCK. Nothing is to be made, no link to be followed (O_NOFOLLOW).
+    // O_NONBLOCK. Nothing is to be made, no link to be followed: O_NOFOLLOW. Give it O_NOCTTY and
+    // O_CLOEXEC as well, as everywhere here: not our terminal, and not for programs that we exec.
     // SOLUTION
     fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
     // STUB: fd = -1;

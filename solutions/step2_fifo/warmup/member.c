@@ -60,7 +60,7 @@ bool member_receive(const struct member *member, struct message *message)
     switch (message_receive(member->in, message)) {
     case RECEIVED: return true;
     case RECEIVED_RUBBISH: diex("read from %s: this is no message", member->server_path);
-    case RECEIVED_END: diex("read from %s: the server has ended", member->server_path);
+    case RECEIVED_END: diex("read from %s: the server has ended, or has dropped us", member->server_path);
     case RECEIVED_NONE: break;
     }
     return false;

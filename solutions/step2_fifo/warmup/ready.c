@@ -101,8 +101,8 @@ enum ready await_writable(int fd, int64_t deadline_ms)
     return await(fd, true, deadline_ms);
 }
 
-/* In pieces that a pipe with room takes whole: write(2) is never kept waiting, even where the
- * descriptor is not O_NONBLOCK. */
+/* In pieces that a pipe with room takes whole: there write(2) is never kept waiting, even where the
+ * descriptor is not O_NONBLOCK. A terminal that takes nothing (Ctrl-S) may keep it waiting. */
 enum ready write_all(int fd, const void *bytes, size_t count, int64_t deadline_ms)
 {
     const char *rest = bytes;

@@ -87,7 +87,7 @@ int frame_read(int fd, int64_t deadline_ms, struct frame *frame)
     // in errno. header[0] is the kind, header[1] the length, but as they have travelled: ntohl() gives
     // the numbers. Store them in the frame. The other side may say any length it likes: if it is above
     // FRAME_LONGEST, return -1 with EMSGSIZE, before a single byte is read. Then read_all() of the
-    // content. Fewer bytes than were promised: EBADMSG again.
+    // content: if that returns -1, so do you, with its errno. Fewer bytes than were promised: EBADMSG.
     // SOLUTION
     errno = EBADMSG;
     if (count < (ssize_t)sizeof frame->header)

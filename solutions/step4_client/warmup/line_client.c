@@ -8,8 +8,10 @@
  * says no more than that the bytes are on their way.
  *
  * While it waits for somebody to type, it looks at the server as well, which may end. What the
- * server says is read and dropped.
+ * server says is read and dropped. Left out on purpose: to do so while it writes. With a server that
+ * says much, both may then wait for each other to read, until -t ends it.
  */
+#include "clock.h"
 #include "dialogue.h"
 #include "journal.h"
 #include "net.h"
@@ -17,6 +19,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -71,12 +74,17 @@ static _Noreturn void give_up(const char *what)
     die("%s", what);
 }
 
-/* Returns as read(2), what was read being dropped. */
+/* Returns as read(2), what was read being dropped. With a time limit, also a process that was stopped
+ * and continued is told EINTR: signal(7). */
 static ssize_t hear_server(int server)
 {
     char dropped[512];
+    ssize_t count;
 
-    return read(server, dropped, sizeof dropped);
+    do
+        count = read(server, dropped, sizeof dropped);
+    while (count == -1 && errno == EINTR);
+    return count;
 }
 
 /* Waits until somebody has typed something, or is done. */
@@ -110,16 +118,19 @@ static void send_typed(int server)
 }
 
 /* Says that nothing more comes, and waits for the same from the server. */
-static void say_goodbye(int server)
+static void say_goodbye(int server, int timeout_ms)
 {
+    int64_t deadline_ms = clock_ms() + timeout_ms;
     ssize_t count;
 
     if (shutdown(server, SHUT_WR) == -1)
         die("end the conversation");
     do
         count = hear_server(server);
-    while (count > 0);
-    if (count == -1)
+    while (count > 0 && clock_ms() < deadline_ms);
+    if (count > 0)
+        errno = ETIMEDOUT;
+    if (count != 0)
         give_up("wait until the server has read all");
 }
 
@@ -132,7 +143,7 @@ int main(int argc, char *argv[])
     server = dialogue_open(&options.server, options.timeout_ms);
     limit_waiting(server, options.timeout_ms);
     send_typed(server);
-    say_goodbye(server);
+    say_goodbye(server, options.timeout_ms);
     (void)close(server);
     return EXIT_SUCCESS;
 }

@@ -127,9 +127,9 @@ static int connect_in_time(int fd, const struct sockaddr_in *address, int timeou
 
     if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
         return -1;
-    // TODO 4w.2: connect to the address. The socket is O_NONBLOCK for the moment, so to be told that
-    // the connection is under way (EINPROGRESS) is no failure: await_connection(). For a failure,
-    // return -1.
+    // TODO 4w.2: connect to the address (a pointer here: its size is that of what it points to). The
+    // socket is O_NONBLOCK for the moment, so to be told that the connection is under way
+    // (EINPROGRESS) is no failure: await_connection(). For a failure, return -1.
     // SOLUTION
     if (connect(fd, (const struct sockaddr *)address, sizeof *address) == -1
         && (errno != EINPROGRESS || await_connection(fd, deadline_ms) == -1))
@@ -162,12 +162,9 @@ int net_set_nonblocking(int fd)
 bool net_discard(int fd)
 {
     char bytes[4096];
-    ssize_t count;
+    ssize_t count = read(fd, bytes, sizeof bytes);
 
-    do
-        count = read(fd, bytes, sizeof bytes);
-    while (count > 0 || (count == -1 && errno == EINTR));
-    return count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    return count == 0 || (count == -1 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 int net_write_all(int fd, const void *bytes, size_t count)

@@ -101,6 +101,8 @@ static bool take_client(int listener, void (*serve)(int client, const char *peer
         warn("accept a client");
         return false;
     }
+    /* Here, and not in the client's process: who loses the journal ends, and that is to be all. */
+    journal("client %s", peer);
     done = prepare(client) == 0 && start_process(listener, client, peer, serve);
     (void)close(client);
     return done;

@@ -32,9 +32,10 @@ bool proxy_split(const char *uri, struct proxy_target *target)
 
     // TODO 4w.15: the URI begins with the scheme, in upper or lower case (strncasecmp()). Behind it is
     // the host: it ends at the first of `:/?#`, or at the end of the string (strcspn()). Copy it to
-    // target->host, with a '\0' behind it, if there is any and it has room (PROXY_HOST_ROOM). A colon
+    // target->host, with a '\0' behind it, if there is any and both have room (PROXY_HOST_ROOM). A colon
     // behind it means that a port follows (parse_port(), which returns 0 for what is none), else it
-    // is PROXY_HTTP_PORT. target->path points to what follows then. Return false for any other URI.
+    // is PROXY_HTTP_PORT. target->path points to where the path begins, behind the port, or to the
+    // end of the string. Return false for any other URI.
     // SOLUTION
     const char *host = uri + strlen(scheme);
     size_t length;
@@ -85,7 +86,7 @@ static int read_head(int client, int64_t deadline_ms, char head[PROXY_HEAD_LONGE
         count = read(client, head + length, PROXY_HEAD_LONGEST - length);
         if (count == -1 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
             continue;
-        if (count <= 0 || memchr(head + length, '\0', (size_t)count) != NULL)
+        if (count <= 0)
             return BAD_REQUEST;
         length += (size_t)count;
         head[length] = '\0';
@@ -94,6 +95,8 @@ static int read_head(int client, int64_t deadline_ms, char head[PROXY_HEAD_LONGE
             *end = '\0';
             return 0;
         }
+        if (strlen(head) < length) /* a zero byte */
+            return BAD_REQUEST;
     }
     return TOO_LARGE;
 }
@@ -103,7 +106,8 @@ static int read_head(int client, int64_t deadline_ms, char head[PROXY_HEAD_LONGE
 static bool is_ours(const char *line)
 {
     static const char *const names[] = { "Host:", "Connection:", "Proxy-Connection:", "Keep-Alive:",
-                                         "Content-Length:", "Transfer-Encoding:" };
+                                         "Proxy-Authorization:", "Content-Length:",
+                                         "Transfer-Encoding:" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncasecmp(line, names[i], strlen(names[i])) == 0)
@@ -117,6 +121,19 @@ static void append(struct proxy_request *request, const char *text, size_t lengt
         memcpy(request->text + request->length, text, length);
         request->length += length;
     }
+}
+
+/* NAME: VALUE, with no blank before the name or behind it: what looks like a header to one reader and
+ * not to the next is how requests are smuggled. */
+static bool are_headers(const char *line)
+{
+    for (; *line != '\0' && *line != '\r' && *line != '\n'; line += strcspn(line, "\n") + 1) {
+        size_t name = strcspn(line, ": \t\r\n");
+
+        if (name == 0 || line[name] != ':')
+            return false;
+    }
+    return true;
 }
 
 static void append_headers(struct proxy_request *request, const char *line)
@@ -134,8 +151,10 @@ static void append_headers(struct proxy_request *request, const char *line)
 static void write_request(struct proxy_request *request, const char *version, const char *headers)
 {
     const struct proxy_target *target = &request->target;
-    int length = snprintf(request->text, sizeof request->text, "GET %s%s %s\r\nHost: %s",
-                          *target->path == '/' ? "" : "/", target->path, version, target->host);
+    /* A fragment, behind `#`, is the client's own business. */
+    int length = snprintf(request->text, sizeof request->text, "GET %s%.*s %s\r\nHost: %s",
+                          *target->path == '/' ? "" : "/", (int)strcspn(target->path, "#"),
+                          target->path, version, target->host);
 
     request->length = (size_t)length;
     if (target->port != PROXY_HTTP_PORT) {
@@ -175,6 +194,8 @@ int proxy_take_request(int client, int timeout_ms, struct proxy_request *request
     newline = strchr(request->head, '\n'); /* one of those that end the head */
     *newline = '\0';
     status = parse_request_line(request->head, &request->target, &version);
+    if (status == 0 && !are_headers(newline + 1))
+        status = BAD_REQUEST;
     if (status == 0)
         write_request(request, version, newline + 1);
     return status;
@@ -191,19 +212,25 @@ static const char *reason(int status)
     }
 }
 
-void proxy_refuse(int client, int status)
+void proxy_see_off(int client)
 {
     int64_t deadline_ms = clock_ms() + LAST_WORDS_MS;
+
+    if (shutdown(client, SHUT_WR) == -1)
+        return;
+    while (await_bytes(client, deadline_ms) && clock_ms() < deadline_ms)
+        if (net_discard(client))
+            return;
+}
+
+void proxy_refuse(int client, int status)
+{
     char text[256];
     int length = snprintf(text, sizeof text, "HTTP/1.0 %d %s\r\nContent-Type: text/plain\r\n"
                           "Connection: close\r\n\r\n%d %s\n",
                           status, reason(status), status, reason(status));
 
     /* If it does not fit, or the client has gone, it is not told. */
-    if (net_write_all(client, text, (size_t)length) == -1 || shutdown(client, SHUT_WR) == -1)
-        return;
-    while (await_bytes(client, deadline_ms) && clock_ms() < deadline_ms) {
-        if (net_discard(client))
-            return;
-    }
+    if (net_write_all(client, text, (size_t)length) == 0)
+        proxy_see_off(client);
 }

@@ -11,6 +11,7 @@
  */
 #include "below.h"
 #include "clock.h"
+#include "dialogue.h"
 #include "frame.h"
 #include "journal.h"
 #include "net.h"
@@ -213,7 +214,6 @@ static void serve(int client, const char *peer)
     static struct frame request, reply; /* too large for a stack, and of this process alone */
     int result;
 
-    journal("client %s", peer);
     while ((result = frame_read(client, clock_ms() + IDLE_MS, &request)) == 1) {
         answer(&request, &reply);
         journal("request %lu of %s: %s %lu bytes", (unsigned long)request.kind, peer,
@@ -234,6 +234,7 @@ int main(int argc, char *argv[])
 
     parse_options(argc, argv);
     journal_init("remote_server", false);
+    dialogue_end_on_signals(); /* until per_client_serve() takes over */
     options.directory_fd = open(options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (options.directory_fd == -1)
         die("open directory %s", options.directory);

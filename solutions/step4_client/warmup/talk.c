@@ -16,6 +16,9 @@
  *   - the hearer is killed: the speaker sees the end of a pipe, the lifeline, whose writing end
  *     only the hearer has.
  * Either way the connection closes, and the other side ends for the same reason.
+ *
+ * Left out on purpose: a screen that takes nothing (`talk | less`, Ctrl-S) holds the hearer up, and
+ * signals are heeded only afterwards.
  */
 #include "clock.h"
 #include "dialogue.h"
@@ -79,18 +82,38 @@ static struct options parse_options(int argc, char *argv[])
 
 /* ---- the speaker */
 
-/* Waits until something was typed, or nothing more will be. Returns false if the hearer has ended. */
-static bool await_typing(int lifeline)
+/* Waits until `fd` can be read (POLLIN) or written (POLLOUT). Ends with the hearer. */
+static void await(int fd, short events, int lifeline)
 {
     struct pollfd fds[] = {
-        { .fd = STDIN_FILENO, .events = POLLIN },
+        { .fd = fd, .events = events },
         { .fd = lifeline, .events = POLLIN },
     };
 
     while (poll(fds, 2, -1) == -1)
         if (errno != EINTR)
-            die("wait for something typed");
-    return fds[1].revents == 0;
+            die("wait for something to say");
+    if (fds[1].revents != 0)
+        exit(EXIT_FAILURE);
+}
+
+/* A write(2) could wait for an other side that does not read, longer than the hearer lives. Returns 0,
+ * or -1 with errno. */
+static int say(int other, const char *bytes, size_t count, int lifeline)
+{
+    while (count > 0) {
+        ssize_t sent;
+
+        await(other, POLLOUT, lifeline);
+        sent = send(other, bytes, count, MSG_DONTWAIT);
+        if (sent == -1 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+            return -1;
+        if (sent > 0) {
+            bytes += sent;
+            count -= (size_t)sent;
+        }
+    }
+    return 0;
 }
 
 /* Sends what is typed, until nothing more is. Returns the speaker's exit status. */
@@ -103,13 +126,12 @@ static int speak(int other, int lifeline)
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     do {
-        if (!await_typing(lifeline))
-            return EXIT_FAILURE;
+        await(STDIN_FILENO, POLLIN, lifeline);
         count = read(STDIN_FILENO, bytes, sizeof bytes);
         if (count == -1)
             die("read what is typed");
         /* If the other side has gone, the hearer hears of it. */
-        if (net_write_all(other, bytes, (size_t)count) == -1)
+        if (say(other, bytes, (size_t)count, lifeline) == -1)
             return EXIT_SUCCESS;
     } while (count > 0);
     if (shutdown(other, SHUT_WR) == -1 && errno != ENOTCONN)
@@ -226,8 +248,8 @@ static int converse(int other, int timeout_ms)
         die("hold signals back");
     // TODO 4w.5: fork(2) the speaker, and keep its pid in speaker_pid. If that fails, die(). The
     // child closes lifeline[1], or it would never see the end of it; calls signals_close(), because
-    // the handlers are its parent's; lets go of the signals (signals_let_all_go()); and ends with
-    // exit(3), its status being what speak() returns. The parent closes lifeline[0].
+    // the handlers are its parent's; lets go of the signals (signals_let_all_go(), or die()); and ends
+    // with exit(3), its status being what speak() returns. The parent closes lifeline[0].
     // SOLUTION
     speaker_pid = fork();
     if (speaker_pid == -1)

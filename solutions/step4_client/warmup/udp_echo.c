@@ -100,8 +100,8 @@ static bool ask(int fd, const struct sockaddr_in *server, const struct datagram 
     // TODO 4w.16: send the datagram to the server (sendto()); if that fails, die(). Then receive() until
     // the answer has come: is_from() the server, and is_same() as was sent. All others are ignored,
     // and do not make the deadline later, which is options.timeout_ms after sending. When it has
-    // passed, say so (warnx()) and do the same again, options.retries times. Return true for an
-    // answer, false when there was none at last.
+    // passed, say so (warnx()) and do the same again: options.retries times more than the first.
+    // Return true for an answer, false when there was none at last.
     // SOLUTION
     for (int tries = 0; tries <= options.retries; tries++) {
         int64_t deadline_ms = clock_ms() + options.timeout_ms;

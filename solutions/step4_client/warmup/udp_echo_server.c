@@ -51,16 +51,17 @@ static void parse_options(int argc, char *argv[])
     expect_no_operand(argc, argv);
 }
 
+static struct sockaddr_in own;
+
 /* No listen(2), no accept(2): one socket for all clients. */
 static int open_socket(void)
 {
-    struct sockaddr_in address;
     int fd;
 
-    if (!net_find(&address, options.address, options.port))
+    if (!net_find(&own, options.address, options.port))
         exit(EXIT_FAILURE);
     fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (fd == -1 || bind(fd, (struct sockaddr *)&address, sizeof address) == -1)
+    if (fd == -1 || bind(fd, (struct sockaddr *)&own, sizeof own) == -1)
         die("listen on %s port %d", options.address, options.port);
     return fd;
 }
@@ -80,6 +81,11 @@ static void answer(int fd)
         return;
     }
     net_name(&from, name);
+    /* Anybody can write our own address on a datagram: the answer would come to us, for ever. */
+    if (from.sin_port == own.sin_port && from.sin_addr.s_addr == own.sin_addr.s_addr) {
+        journal("refused %s which is this server", name);
+        return;
+    }
     if (length > UDP_LONGEST) {
         journal("refused %s more than %d bytes", name, UDP_LONGEST);
         return;
