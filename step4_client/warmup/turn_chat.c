@@ -10,7 +10,8 @@
  * half of the loop, the order that each relies on is not there: both wait, and nothing will
  * ever be said; or both speak, and each is answered before it was heard.
  *
- * It ends when either side has nothing more to type (Ctrl-D), or has gone.
+ * It ends when either side has nothing more to type (Ctrl-D), or has gone. (That the other side has
+ * gone is not seen while a line of its, said out of turn, waits in front of its end.)
  */
 #include "dialogue.h"
 #include "journal.h"
