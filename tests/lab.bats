@@ -194,6 +194,18 @@ processes_for_each_processor() { awk -v processors="$(getconf _NPROCESSORS_ONLN)
     says "segment\\.c:[0-9]+.*oops"
 }
 
+@test "a warning of the compiler is shown by each check, until the source has changed" {
+    copy_lab
+    echo 'static int useless;' >>step1_shm/segment.c
+    run afresh make check-step1
+    says '^The compiler warns:$'
+    run afresh make check-step1 ONLY=1.0
+    says 'segment\.c:[0-9]+.*useless'
+    sed -i '$d' step1_shm/segment.c
+    run afresh make check-step1
+    says_not 'useless'
+}
+
 @test "a mistake: the claim, what was seen, what to think of, the command that repeats it, and a hint" {
     copy_lab
     cp solutions/step1_shm/*.c step1_shm
