@@ -280,7 +280,7 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     expect_stderr '^line_client: .'
 }
 
-@test "4w.3.11 nor does one that goes on speaking; and to be stopped for a while is no failure" {
+@test "4w.2.5 a server that goes on speaking does not hold line_client for longer than -t says; to be stopped for a while is no failure" {
     because "a time-out for each read(2) is none for the whole; and a read(2) that was stopped and continued may say EINTR: signal(7)"
     start "$TESTS_DIR/peer" "listen $ADDRESS $PORT" "accept $PORT" 'expect ^hello$' 'times 1000' 'send x' 'silence 20'
     await '^listening$'

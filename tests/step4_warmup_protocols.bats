@@ -391,7 +391,7 @@ times_awake() {
     done | grep -vc S || true
 }
 
-@test "4w.0.33 a server whose journal nobody reads any more ends" {
+@test "4w.1.8 a server whose journal nobody reads any more ends" {
     because "a service that cannot tell what it does is to end, and to say so by its status; its clients' processes end with it"
     local program
     for program in "remote_server -p $PORT" "relay $PORT 127.0.0.1 1"; do
