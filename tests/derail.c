@@ -3,7 +3,7 @@
  *
  *     derail PID
  *
- * Used by step3.bash. It writes a jump to itself where the process will go on when it is back from its system
+ * Used by step3.bash. It writes a loop where the process will go on when it is back from its system
  * call, or is now. Signal handlers still run and return into the loop: that is the difference to SIGSTOP, and what
  * tells a probe answered by the main loop from one answered by a handler. Only the memory of that one process is
  * changed: its code is mapped privately, and the write makes a copy.
@@ -18,25 +18,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 
 enum { DONE = 0, FAILED = 1, NOT_POSSIBLE = 2 };
-enum { NICE = 10 };
 
+/* The loop: a system call that waits for ever, so that it takes no time from others, and a jump back to it.
+ * pause(2) on x86-64; AArch64 has none, but ppoll(NULL, 0, NULL, NULL) is the same. */
 #if defined __x86_64__
 typedef struct user_regs_struct registers;
-static const unsigned char jump_to_itself[] = { 0xeb, 0xfe };
+static const unsigned char loop[] = {
+    0xb8, 0x22, 0x00, 0x00, 0x00, /* mov $34, %eax */
+    0x0f, 0x05,                   /* syscall */
+    0xeb, 0xf7,                   /* jmp to the mov */
+};
 static uintptr_t next_instruction(const registers *seen) { return seen->rip; }
 #elif defined __aarch64__
 typedef struct user_regs_struct registers;
-static const unsigned char jump_to_itself[] = { 0x00, 0x00, 0x00, 0x14 };
+static const unsigned char loop[] = {
+    0x00, 0x00, 0x80, 0xd2, 0x01, 0x00, 0x80, 0xd2, 0x02, 0x00, 0x80, 0xd2, /* mov x0, #0; x1; x2 */
+    0x03, 0x00, 0x80, 0xd2, 0x04, 0x00, 0x80, 0xd2,                         /* mov x3, #0; x4 */
+    0x28, 0x09, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4,                         /* mov x8, #73; svc #0 */
+    0xf9, 0xff, 0xff, 0x17,                                                 /* b to the first mov */
+};
 static uintptr_t next_instruction(const registers *seen) { return seen->pc; }
 #else
 typedef char registers;
-static const unsigned char jump_to_itself[] = { 0 };
+static const unsigned char loop[] = { 0 };
 static uintptr_t next_instruction(const registers *seen) { (void)seen; exit(NOT_POSSIBLE); }
 #endif
 
@@ -56,15 +65,19 @@ static void hold(pid_t pid)
         fail("wait until it is held");
 }
 
-static void write_jump(pid_t pid, uintptr_t address)
+/* A word at a time: that is all that ptrace(2) writes. */
+static void write_loop(pid_t pid, uintptr_t address)
 {
-    errno = 0;
-    long word = ptrace(PTRACE_PEEKTEXT, pid, (void *)address, NULL);
-    if (errno != 0)
-        fail("read its code");
-    memcpy(&word, jump_to_itself, sizeof jump_to_itself);
-    if (ptrace(PTRACE_POKETEXT, pid, (void *)address, (void *)word) == -1)
-        fail("write its code");
+    for (size_t i = 0; i < sizeof loop; i += sizeof(long)) {
+        size_t rest = sizeof loop - i;
+        errno = 0;
+        long word = ptrace(PTRACE_PEEKTEXT, pid, (void *)(address + i), NULL);
+        if (errno != 0)
+            fail("read its code");
+        memcpy(&word, loop + i, rest < sizeof word ? rest : sizeof word);
+        if (ptrace(PTRACE_POKETEXT, pid, (void *)(address + i), (void *)word) == -1)
+            fail("write its code");
+    }
 }
 
 int main(int argc, char **argv)
@@ -79,10 +92,7 @@ int main(int argc, char **argv)
     hold(pid);
     if (ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRSTATUS, &room) == -1)
         fail("read its registers");
-    write_jump(pid, next_instruction(&seen));
-    /* It takes what the others leave: several checks at the same time are not to wait for it. */
-    if (setpriority(PRIO_PROCESS, (id_t)pid, NICE) == -1)
-        fail("lower its priority");
+    write_loop(pid, next_instruction(&seen));
     if (ptrace(PTRACE_DETACH, pid, NULL, NULL) == -1)
         fail("let it go");
     return DONE;
