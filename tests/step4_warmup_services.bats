@@ -83,7 +83,7 @@ expect_fetch_fails() {
     local rest="GET / HTTP/1.0..Host: $ADDRESS:$PORT...." path
     path=/$(printf "%$((2047 - ${#rest}))s" '' | tr ' ' a)
     web 'expect ^GET' 'expect ^Host' $'expect ^\r$'
-    fetch "$path"
+    start wget "$ADDRESS:$PORT" "$path"
     web_is_done
     expect_status 0
     web expect-refusal
