@@ -153,7 +153,7 @@ await_replaced() {
 plays() {
     local pid
     pid=$(pid_of "$1") &&
-        "$TESTS_DIR/await" line -s "$MARK" -n 3 "^$STAMP $1\\[$pid\\] pong " "$OUT/stdout" 300 >/dev/null
+        "$TESTS_DIR/await" line -s "$MARK" -n 3 "$OUT/stdout" "^$STAMP $1\\[$pid\\] pong " 300 >/dev/null
 }
 
 await_playing() {
