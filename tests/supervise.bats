@@ -185,7 +185,7 @@ expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OU
         expect_equal "processes" 2 "$(wc -l <<<"$pids")"
         said=$(await 'no such line' 2>&1) && fail "await fails" "it did not"
         expect_between "seconds it took" 0 4 $((SECONDS - before_s))
-        expect_that "it says why" grep -q 'ENDING .*: killed or stopped the supervisor' <<<"$said"
+        expect_that "it says why" grep -q 'ENDING .*killed or stopped the supervisor' <<<"$said"
         for pid in $pids; do
             expect_that "process $pid has ended" is_gone "$pid"
         done
