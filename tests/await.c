@@ -1,11 +1,10 @@
 /*
- * await.c - waits until a file exists, or until a line of a growing file matches; with a deadline.
+ * await.c - waits until a line of a growing file matches, with a deadline.
  *
- *     await file PATH DEADLINE_MS
- *     await line [-n COUNT] [-s OFFSET] [-e END_FILE] [-g ERRORS_FILE] FILE REGEX DEADLINE_MS
+ *     await [-n COUNT] [-s OFFSET] [-e END_FILE] [-g ERRORS_FILE] FILE REGEX DEADLINE_MS
  *
- * Used by helpers.bash, which would otherwise fork a grep and a sleep a hundred times a second. `line`
- * prints the COUNTth line (default: the first) after byte OFFSET of FILE that matches the extended REGEX.
+ * Used by helpers.bash, which would otherwise fork a grep and a sleep a hundred times a second. It waits for FILE, and
+ * prints the COUNTth line (default: the first) after its byte OFFSET that matches the extended REGEX.
  * Exit status: 0 it came, 1 the deadline came first, 2 END_FILE exists (nobody will write any more) and
  * the line is not there, 3 a process has said in ERRORS_FILE that it has come to the TODO $OSPS_TODO, or to one before
  * it, which is still to write (todo.h): so the line will not come; 125 wrong use.
@@ -114,7 +113,7 @@ static int await_line(FILE *file, const regex_t *regex, long count, const char *
     }
 }
 
-static int line_command(int argc, char **argv)
+int main(int argc, char **argv)
 {
     long count = 1, offset = 0;
     const char *end_file = NULL, *errors_file = NULL;
@@ -128,7 +127,7 @@ static int line_command(int argc, char **argv)
         default: return WRONG_USE;
         }
     if (argc - optind != 3)
-        fail("line", "needs FILE REGEX DEADLINE_MS");
+        fail("usage", "await [OPTIONS] FILE REGEX DEADLINE_MS");
     const char *path = argv[optind], *pattern = argv[optind + 1];
     long long deadline_ms = now_ms() + parse_number(argv[optind + 2]);
     regex_t regex;
@@ -140,13 +139,4 @@ static int line_command(int argc, char **argv)
     if (file == NULL || fseek(file, offset, SEEK_SET) == -1)
         fail(path, strerror(errno));
     return await_line(file, &regex, count, end_file, errors_file, deadline_ms);
-}
-
-int main(int argc, char **argv)
-{
-    if (argc == 4 && strcmp(argv[1], "file") == 0)
-        return await_file(argv[2], now_ms() + parse_number(argv[3]));
-    if (argc > 1 && strcmp(argv[1], "line") == 0)
-        return line_command(argc - 1, argv + 1);
-    fail("usage", "await file PATH DEADLINE_MS | await line [OPTIONS] FILE REGEX DEADLINE_MS");
 }

@@ -171,7 +171,7 @@ is_caught() {
 @test "SIGTERM to the experiment alone, while a server is frozen and a writer hangs: neither does that" {
     start experiment_3b
     await 'C\. A writer'
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end
     expect_status 143
     expect_nothing_left

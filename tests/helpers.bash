@@ -13,7 +13,7 @@
 #   beside                          the next start shares the run directory with a program that holds it: what lies
 #                                   in there is not the new one's fault
 #   look_at NAME                    from here on, all words speak of that start (`start` looks at the new one)
-#   program_pid                     the pid of the program started
+#   $PROGRAM_PID                    the pid of the program started
 #   journal, errors, report         the files: its standard output, its standard error, its supervisor's findings
 #
 # Waiting (each fails the test when the deadline passes; default 10000 MS)
@@ -77,7 +77,6 @@ STAMP='[0-9]+\.[0-9]+'          # SECONDS at the start of a journal line
 
 setup() {
     export OSPS_DIR=$BATS_TEST_TMPDIR/run
-    trace_test_files_only
     set_todo
     BECAUSE=''
     STARTS=()                   # names, in order
@@ -85,32 +84,28 @@ setup() {
     declare -gA SUPERVISORS=()  # name: pid of its supervisor
     reset_next_start
     MARK=0
-    mkfifo "$BATS_TEST_TMPDIR/never"
-    exec {NEVER}<>"$BATS_TEST_TMPDIR/never"
+    [[ -p $BATS_FILE_TMPDIR/never ]] || mkfifo "$BATS_FILE_TMPDIR/never"
+    exec {NEVER}<>"$BATS_FILE_TMPDIR/never"
     if ((EPOCHSECONDS > ${CHECK_UNTIL:-EPOCHSECONDS})); then
         fail "the whole check is done in ${LIMIT_S:-400} seconds" "it is not: tests that fail take long. Mend the first ones"
     fi
-}
-
-# bats notes the place of every command, in a trap, which took a third of a check's processor time. The commands of the test files
-# are enough to say where a test has failed; those of our words need not be noted.
-trace_test_files_only() {
-    local noting
-    noting=$(trap -p DEBUG)
-    [[ $noting == "trap -- '"*"' DEBUG" ]] || return 0
-    noting=${noting#"trap -- '"}
-    # shellcheck disable=SC2064  # what it was now
-    trap "[[ \$BASH_SOURCE == *.bash ]] || ${noting%"' DEBUG"}" DEBUG
+    # bats notes the place of every command, in a trap, which took a third of a check's processor time. The commands of the test
+    # itself are enough to say where it has failed; those of the words that it calls need not be noted.
+    set +o functrace
 }
 
 # ---- steps that are not complete yet
 
-# The TODO that this test is about is the beginning of its title. A skeleton's todo.h reads it.
+# The TODO that this test is about is the beginning of its title. A skeleton's todo.h reads it. Which gaps there are ($HAS_GAPS:
+# their numbers, one a line) is asked once for a file of tests.
 set_todo() {
     unset OSPS_TODO
-    [[ ! $BATS_TEST_DESCRIPTION =~ ^[0-9]w?\.[0-9]+ ]] || export OSPS_TODO=${BASH_REMATCH[0]}
-    HAS_GAPS=''                 # their numbers, one a line
-    [[ -z ${OSPS_TODO:-} ]] || HAS_GAPS=$("$TESTS_DIR/gaps" "$LAB_DIR" "${OSPS_TODO%.*}" | sed 's/ .*//')
+    HAS_GAPS=''
+    [[ $BATS_TEST_DESCRIPTION =~ ^[0-9]w?\.[0-9]+ ]] || return 0
+    export OSPS_TODO=${BASH_REMATCH[0]}
+    local gaps=$BATS_FILE_TMPDIR/gaps-${OSPS_TODO%.*}
+    [[ -e $gaps ]] || "$TESTS_DIR/gaps" "$LAB_DIR" "${OSPS_TODO%.*}" | sed 's/ .*//' >"$gaps"
+    read -r -d '' HAS_GAPS <"$gaps" || true
 }
 
 # The TODOs before, at or behind the one of this test (-le, -gt) that processes of this start have come to. Only those that are
@@ -126,14 +121,13 @@ reached_todos() {
 
 # True if a process stands at a gap of a later TODO: the program has done its part for this test, and the words about
 # how it ends have nothing to say.
-stands_at_later_todo() { [[ -n $(reached_todos -gt) ]]; }
+stands_at_later_todo() { [[ -n $HAS_GAPS && -n $(reached_todos -gt) ]]; }
 
 # No use to wait for more.
 has_reached_gap() { [[ -n $HAS_GAPS && -n $(reached_todos -le) ]]; }
 
 # The first process of it, which all others end with.
-program_stands() { grep -q "^process $(program_pid) stands at" "$OUT/stderr"; }
-has_ended_or_stands() { [[ -e $OUT/report ]] || program_stands; }
+program_stands() { grep -q "^process $PROGRAM_PID stands at" "$OUT/stderr"; }
 
 expect_no_gap() {
     [[ -n $HAS_GAPS ]] || return 0
@@ -164,18 +158,25 @@ empty_big_files() {
 }
 
 expect_supervised() {
-    ! grep -qsx 'ended unsupervised' "$BATS_TEST_TMPDIR"/*/report ||
-        fail "the program leaves its supervisor alone" "the supervisor was killed or stopped"
+    local name
+    for name in "${STARTS[@]}"; do
+        look_at "$name"
+        [[ ! -e $OUT/report ]] || ! ended "unsupervised" ||
+            fail "the program leaves its supervisor alone" "the supervisor was killed or stopped" || return 1
+    done
 }
 
 SANITIZER='runtime error:|ERROR: (Address|Leak|UndefinedBehavior)Sanitizer'
 
 # Of a program built with SAN=1, whatever the test was about.
 expect_no_sanitizer_report() {
-    local reports
-    reports=$(grep -ahE -m 3 "$SANITIZER" "$BATS_TEST_TMPDIR"/*/stderr 2>/dev/null) || return 0
-    because "the sanitizer's report is below: its first line says what, the line that begins #0 says where"
-    fail "no word from a sanitizer" "$reports"
+    local name reports
+    for name in "${STARTS[@]}"; do
+        look_at "$name"
+        [[ -s $OUT/stderr ]] && reports=$(grep -ahE -m 3 "$SANITIZER" "$OUT/stderr") || continue
+        because "the sanitizer's report is below: its first line says what, the line that begins #0 says where"
+        fail "no word from a sanitizer" "$reports" || return 1
+    done
 }
 
 # After kill_everything the supervisor waits for us, see there.
@@ -195,34 +196,36 @@ beside() { NEXT_RUN_DIR=''; }
 
 default_name() {
     local names=(first second third fourth fifth sixth seventh eighth)
-    echo "${names[${#STARTS[@]}]:-start${#STARTS[@]}}"
+    REPLY=${names[${#STARTS[@]}]:-start${#STARTS[@]}}
 }
 
 program_path() {
-    if [[ -x $LAB_DIR/$1 ]]; then
-        echo "$LAB_DIR/$1"
-    else
-        type -P "$1" || fail "a program called $1, built in the directory under test" "there is none in $LAB_DIR"
-    fi
+    REPLY=$LAB_DIR/$1
+    [[ -x $REPLY ]] || REPLY=$(type -P "$1") ||
+        fail "a program called $1, built in the directory under test" "there is none in $LAB_DIR"
 }
 
 start() {
-    local program name=${NEXT_NAME:-$(default_name)}
-    program=$(program_path "$1") || return 1
+    local name=$NEXT_NAME
+    [[ -n $name ]] || { default_name && name=$REPLY; }
+    program_path "$1" || return 1
     shift
     OUT=$BATS_TEST_TMPDIR/$name
-    mkdir "$OUT"
+    [[ ! -e $OUT ]] || fail "no other start named $name" "there is one" || return 1
     "$TESTS_DIR/supervise" ${NEXT_OPTIONS[@]+"${NEXT_OPTIONS[@]}"} -d "$OUT" ${NEXT_RUN_DIR:+-r "$OSPS_DIR"} \
-        -- "$program" "$@" </dev/null >"$OUT/supervisor" 2>&1 3>&- &
+        -- "$REPLY" "$@" </dev/null >"$OUT-trouble" 2>&1 3>&- &
     SUPERVISORS[$name]=$!
     STARTS+=("$name")
     reset_next_start
-    "$TESTS_DIR/await" file "$OUT/pid" "$DEFAULT_MS" || fail "the program starts" "$(<"$OUT/supervisor")"
+    eventually "$DEFAULT_MS" test -e "$OUT/pid" || fail "the program starts" "$(<"$OUT-trouble")" || return 1
+    look_at "$name"
 }
 
 run_to_end() { start "$@" && await_end "$DEFAULT_MS"; }
-look_at() { OUT=$BATS_TEST_TMPDIR/$1; }
-program_pid() { echo "$(<"$OUT/pid")"; }
+look_at() {
+    OUT=$BATS_TEST_TMPDIR/$1
+    { read -r PROGRAM_PID <"$OUT/pid"; } 2>/dev/null || PROGRAM_PID=''
+}
 journal() { cat "$OUT/stdout"; }
 errors() { cat "$OUT/stderr"; }
 report() { cat "$OUT/report"; }
@@ -261,7 +264,7 @@ let_pass() {
 await_in_journal() {
     local what=$1 result=0
     shift
-    "$TESTS_DIR/await" line -e "$OUT/report" ${HAS_GAPS:+-g "$OUT/stderr"} "${@:1:$#-2}" "$OUT/stdout" "${@: -2}" \
+    "$TESTS_DIR/await" -e "$OUT/report" ${HAS_GAPS:+-g "$OUT/stderr"} "${@:1:$#-2}" "$OUT/stdout" "${@: -2}" \
         >/dev/null || result=$?
     case $result in
     0) ;;
@@ -277,16 +280,15 @@ await_event() { await "^$STAMP $1\\[[0-9]+\\] $2( |\$)" "${3:-$DEFAULT_MS}"; }
 mark() { MARK=$(wc -c <"$OUT/stdout"); }
 await_new() { await_in_journal "a new line like: $1" -s "$MARK" "$1" "${2:-$DEFAULT_MS}"; }
 
+has_ended() { [[ -e $OUT/report ]]; }
+has_ended_or_stands() { has_ended || { [[ -n $HAS_GAPS ]] && program_stands; }; }
+
 await_end() {
-    if [[ -n $HAS_GAPS ]]; then
-        eventually "${1:-$DEFAULT_MS}" has_ended_or_stands || true
-        [[ -e $OUT/report ]] || ! program_stands || return 0
-    fi
-    "$TESTS_DIR/await" file "$OUT/report" "${1:-$DEFAULT_MS}" ||
+    if ! eventually "${1:-$DEFAULT_MS}" has_ended_or_stands && ! has_ended; then
+        ! has_reached_gap || fail "the program ends" "TODO $(reached_todos -le | head -n 1) is still to write" || return 1
         fail "the program ends" "it still runs after ${1:-$DEFAULT_MS} ms: $(all_below | head -n 5)"
-    if supervisor_is_done "${OUT##*/}"; then
-        wait "${SUPERVISORS[${OUT##*/}]}" 2>/dev/null || true
     fi
+    ! supervisor_is_done "${OUT##*/}" || wait "${SUPERVISORS[${OUT##*/}]}" 2>/dev/null || true
 }
 
 is_gone() { ! is_running "$1"; }
@@ -301,11 +303,14 @@ events() { grep -E "$(event_regex "$1" "$2")" "$OUT/stdout" || true; }
 count_of() { grep -cE "$(event_regex "$1" "$2")" "$OUT/stdout" || true; }
 
 pid_of() {
-    local lines
-    lines=$(sed -nE "s/^$STAMP [^ ]+ (re)?started $1\\[([0-9]+)\\].*/\\2/p" "$OUT/stdout")
-    [[ -n $lines ]] || lines=$(sed -nE "s/^$STAMP $1\\[([0-9]+)\\] .*/\\1/p" "$OUT/stdout")
-    [[ -n $lines ]] || fail "a $1 in the journal" "none" || return 1
-    echo "${lines##*$'\n'}"
+    awk -v role="^($1)[[][0-9]+[]]\$" '
+        $2 ~ role { name = $2 }
+        ($3 == "started" || $3 == "restarted") && $4 ~ role { started = $4 }
+        END {
+            split(started != "" ? started : name, parts, /[][]/)
+            print parts[2]
+            exit parts[2] == ""
+        }' "$OUT/stdout" || fail "a $1 in the journal" "none"
 }
 
 mode_of() { stat -c %a "$1"; }
@@ -323,8 +328,8 @@ is_in_state() { state_of "$2" && [[ $STATE == "$1" ]]; }
 is_running() { state_of "$1" && [[ $STATE == [!ZX] ]]; }
 
 all_below() { "$TESTS_DIR/below" "${SUPERVISORS[@]}"; }
-is_ours() { all_below | grep -q "^$1 "; }
-children_of() { all_below | awk -v parent="$1" '$2 == parent { print $1 }'; }
+is_ours() { "$TESTS_DIR/below" -o "$1" "${SUPERVISORS[@]}"; }
+children_of() { "$TESTS_DIR/below" -c "$1" "${SUPERVISORS[@]}"; }
 
 segments_of() { sed -n 's|.* \(/dev/shm/osps-.*\)|\1|p' "/proc/$1/maps" 2>/dev/null | sort -u; }
 
@@ -338,7 +343,7 @@ send() {
     kill -s "$1" "$pid"
 }
 
-send_group() { kill -s "$1" -- "-$(program_pid)"; }
+send_group() { kill -s "$1" -- "-$PROGRAM_PID"; }
 
 kill_everything() {
     touch "$OUT/killed"
@@ -429,7 +434,7 @@ explain() {
         show "$(whose "$name")last lines of its journal" "$BATS_TEST_TMPDIR/$name/stdout"
         show "$(whose "$name")last lines of standard error" "$BATS_TEST_TMPDIR/$name/stderr"
         show "$(whose "$name")the supervisor's findings" "$BATS_TEST_TMPDIR/$name/report"
-        show "$(whose "$name")the supervisor's own trouble" "$BATS_TEST_TMPDIR/$name/supervisor"
+        show "$(whose "$name")the supervisor's own trouble" "$BATS_TEST_TMPDIR/$name-trouble"
     done
 }
 
@@ -460,13 +465,23 @@ expect_no_line() {
 expect_stderr() { grep -qE "$1" "$OUT/stderr" || fail "a message on standard error like: $1" "$(errors)"; }
 expect_no_output() { [[ ! -s $OUT/stdout ]] || fail "nothing on standard output" "$(head -n 5 "$OUT/stdout")"; }
 ending() { head -n 1 "$OUT/report"; }
-expect_status() { stands_at_later_todo || [[ $(ending) == "ended status $1" ]] || fail "exit status $1" "$(ending)"; }
-expect_ended() { stands_at_later_todo || [[ $(ending) != "ended hang" ]] || fail "the program ends by itself" "it had to be killed"; }
+ended() {
+    local line
+    read -r line <"$OUT/report"
+    [[ $line == "ended $1" ]]
+}
+has_findings() {
+    local lines
+    mapfile -t lines <"$OUT/report"
+    ((${#lines[@]} > 1))
+}
+expect_status() { stands_at_later_todo || ended "status $1" || fail "exit status $1" "$(ending)"; }
+expect_ended() { stands_at_later_todo || ! ended "hang" || fail "the program ends by itself" "it had to be killed"; }
 
 # Orphans of a process that was killed on the way are no fault if they have gone before the program.
 expect_nothing_left() {
     local findings
-    ! stands_at_later_todo || return 0
+    ! stands_at_later_todo && has_findings || return 0
     findings=$(sed -e 1d -e '/^orphan .* before$/d' -e '/^gone /d' "$OUT/report")
     [[ -z $findings ]] || fail "nothing left behind, no zombie, no child outliving the program" "$findings"
 }

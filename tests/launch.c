@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_FILE_BYTES = 16 << 20 };
@@ -62,6 +63,8 @@ struct options parse_options(int argc, char **argv)
         fputs("usage: supervise [-t DEADLINE_MS] [-g GRACE_MS] [-i INPUT] -d OUT_DIR [-r RUN_DIR] -- PROGRAM ARGS...\n", stderr);
         exit(EXIT_OWN_FAILURE);
     }
+    if (mkdir(options.out_dir, 0700) == -1 && errno != EEXIST)
+        die("make the directory %s", options.out_dir);
     options.program = argv + optind;
     return options;
 }

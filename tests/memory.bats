@@ -40,7 +40,7 @@ watch_watchdog() {
         look_at first
     fi
     await_event watchdog status
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     expect_silence
 }
 

@@ -72,7 +72,7 @@ expect_missed() {
 @test "soak: interrupted, it leaves nothing" {
     start "$TESTS_DIR/../solutions/prove/soak/soak" "$LAB_DIR"
     await 'SEED='
-    send INT "$(program_pid)"
+    send INT "$PROGRAM_PID"
     await_end
     expect_status 130
     expect_nothing_left

@@ -94,9 +94,9 @@ numbers() { events "$1" "$2" | awk '{ printf "%s%s", gap, $4; gap = " " }'; }
     because "a stop and its continuation interrupt a wait: EINTR is no failure, the wait begins again. signal(7)"
     start principal -n 10 -i 100
     await_event principal 'write 2'
-    send STOP "$(program_pid)"
-    eventually 5000 is_in_state T "$(program_pid)" || fail "the principal stopped" "it is not"
-    send CONT "$(program_pid)"
+    send STOP "$PROGRAM_PID"
+    eventually 5000 is_in_state T "$PROGRAM_PID" || fail "the principal stopped" "it is not"
+    send CONT "$PROGRAM_PID"
     await_end
     expect_equal "numbers written" "$(seq -s ' ' 10)" "$(numbers principal write)"
     expect_status 0
@@ -109,10 +109,10 @@ has_segment() { [[ -n $(segments_of "$1") ]]; }
     because "shm_open(3) takes the mode, and the umask takes bits away from it, never adds any; mmap(2) makes it memory"
     umask 0
     start principal -n 1000 -i 20
-    eventually 5000 has_segment "$(program_pid)" || fail "a segment /osps-... in the principal's memory" "none"
+    eventually 5000 has_segment "$PROGRAM_PID" || fail "a segment /osps-... in the principal's memory" "none"
     local segment
-    segment=$(segments_of "$(program_pid)")
-    expect_that "it is mapped to be shared" grep -q 'rw-s .*/dev/shm/osps-' "/proc/$(program_pid)/maps"
+    segment=$(segments_of "$PROGRAM_PID")
+    expect_that "it is mapped to be shared" grep -q 'rw-s .*/dev/shm/osps-' "/proc/$PROGRAM_PID/maps"
     [[ $segment == *' (deleted)' ]] || expect_equal "its mode" 600 "$(mode_of "$segment")"
 }
 
@@ -120,14 +120,14 @@ has_segment() { [[ -n $(segments_of "$1") ]]; }
     because "O_CREAT alone opens what is there, whoever made it, with its mode and its content; O_EXCL wants it new: shm_open(3)"
     umask 077
     start principal -n 1000 -i 20
-    eventually 5000 has_segment "$(program_pid)" || fail "a segment /osps-... in the principal's memory" "none"
+    eventually 5000 has_segment "$PROGRAM_PID" || fail "a segment /osps-... in the principal's memory" "none"
     local segment
-    segment=$(segments_of "$(program_pid)")
+    segment=$(segments_of "$PROGRAM_PID")
     kill_everything
     [[ ! -e $segment ]] || chmod 666 "$segment"
     start principal -n 1000 -i 20
-    eventually 5000 has_segment "$(program_pid)" || fail "a segment in the memory of the next principal" "none"
-    segment=$(segments_of "$(program_pid)")
+    eventually 5000 has_segment "$PROGRAM_PID" || fail "a segment in the memory of the next principal" "none"
+    segment=$(segments_of "$PROGRAM_PID")
     [[ $segment == *' (deleted)' ]] || expect_equal "its mode" 600 "$(mode_of "$segment")"
 }
 
@@ -146,18 +146,18 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
 @test "1.2.1 the secondary is a child of the principal, and has mapped the same segment" {
     because "fork(2) returns twice: 0 in the child, the child's pid in the parent; the child inherits the mapping"
     start principal -n 1000 -i 20
-    eventually 5000 has_child "$(program_pid)" || fail "a child of the principal" "none"
+    eventually 5000 has_child "$PROGRAM_PID" || fail "a child of the principal" "none"
     local secondary
-    secondary=$(children_of "$(program_pid)")
+    secondary=$(children_of "$PROGRAM_PID")
     eventually 5000 has_segment "$secondary" || fail "a segment /osps-... in the secondary's memory" "none"
-    expect_equal "the secondary's segment" "$(segments_of "$(program_pid)")" "$(segments_of "$secondary")"
+    expect_equal "the secondary's segment" "$(segments_of "$PROGRAM_PID")" "$(segments_of "$secondary")"
 }
 
 @test "1.2.2 the child becomes the secondary, and is heard of" {
     because "the child goes on where fork(2) was called, as a second principal, if it is not sent its own way: fork(2)"
     start principal -n 1000 -i 20
     await "^$STAMP secondary1\\[[0-9]+\\] "
-    expect_no_line "principal\\[$(children_of "$(program_pid)")\\] "
+    expect_no_line "principal\\[$(children_of "$PROGRAM_PID")\\] "
 }
 
 @test "1.0.4 the run directory is made with mode 0700, whatever the umask" {
@@ -173,7 +173,7 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
     run_to_end principal -n 5 -i 20
     local secondary
     secondary=$(pid_of secondary1)
-    expect_line "principal\\[$(program_pid)\\] reaped secondary1\\[$secondary\\] (status|signal) [0-9]+\$"
+    expect_line "principal\\[$PROGRAM_PID\\] reaped secondary1\\[$secondary\\] (status|signal) [0-9]+\$"
     expect_equal "the secondary's lines after it was reaped" "" "$(sed '1,/ reaped /d' "$OUT/stdout" | grep secondary1)"
     expect_equal "the last line's event" "exit" "$(tail -n 1 "$OUT/stdout" | cut -d' ' -f3)"
     expect_status 0
@@ -204,7 +204,7 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
     for attempt in 1 2 3 4 5 6 7 8 9 10; do
         start principal -n 1000 -i 50
         let_pass $((attempt % 3 * 10))
-        send TERM "$(program_pid)"
+        send TERM "$PROGRAM_PID"
         await_end 5000
         expect_nothing_left
     done
@@ -256,7 +256,7 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
     start principal -n 1000 -i 5
     await_event principal 'write 60'
     local segment
-    segment=$(segments_of "$(program_pid)")
+    segment=$(segments_of "$PROGRAM_PID")
     kill_everything
     run_to_end principal -n 5 -i 20
     expect_status 0
@@ -290,7 +290,7 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
     start principal -n 1000 -i 20
     await_event secondary1 read
     local holder segment
-    holder=$(program_pid)
+    holder=$PROGRAM_PID
     segment=$(segments_of "$holder")
     beside
     expect_refusal principal -n 5 -i 20

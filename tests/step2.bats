@@ -29,7 +29,7 @@ start_playing() {
 has_secondary_or_stands() { has_secondary || stands_at_later_todo; }
 
 # The child of the program; the journal may be too quiet to tell.
-secondary_pid() { children_of "$(program_pid)"; }
+secondary_pid() { children_of "$PROGRAM_PID"; }
 has_secondary() { [[ -n $(secondary_pid) ]]; }
 
 @test "2.0.1 -h prints the usage on standard output and exits 0" {
@@ -100,7 +100,7 @@ has_secondary() { [[ -n $(secondary_pid) ]]; }
 
 # has_open PID PIPE: does it hold an end of this pipe?
 has_open() { find "/proc/$1/fd" -lname "$OSPS_DIR/$2" 2>/dev/null | grep -q .; }
-both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)" "$1"; }
+both_have_open() { has_open "$PROGRAM_PID" "$1" && has_open "$(secondary_pid)" "$1"; }
 
 @test "2.2.1 principal and secondary have both opened both pipes" {
     because "an open(2) of a FIFO waits for the other side: two sides that open two pipes in different orders wait for each other. fifo(7)"
@@ -121,7 +121,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     because "signals_close() restores the default actions, which end a process; SIG_IGN has to come after it: signal(7), SIG_IGN in signal(2)"
     start principal -n 100000000
     await "^$STAMP secondary1\\[[0-9]+\\] "
-    send STOP "$(program_pid)"      # what the secondary does now, it does by itself
+    send STOP "$PROGRAM_PID"      # what the secondary does now, it does by itself
     local secondary signal
     secondary=$(secondary_pid)
     for signal in INT HUP; do
@@ -166,7 +166,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     start principal -q -n 100000000 -d "$other"
     eventually 10000 test -p "$other/wdtube1" || fail "the pipes in the directory after -d" "$(ls "$other" 2>&1)"
     expect_that "no directory where OSPS_DIR says" test ! -e "$OSPS_DIR"
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end 5000
     expect_equal "pipes left" "" "$(find "$other" -type p)"
     expect_nothing_left
@@ -175,7 +175,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
 @test "2.5.2 SIGTERM ends both, and nothing is left" {
     because "a handler sets a flag; a read(2) that was interrupted says EINTR: that is the moment to look at it. signal(7)"
     start_playing
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end 5000
     expect_nothing_left
 }
@@ -195,7 +195,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     for attempt in 1 2 3 4 5 6 7 8 9 10; do
         start principal -q -n 100000000
         let_pass $((attempt % 3 * 10))
-        send TERM "$(program_pid)"
+        send TERM "$PROGRAM_PID"
         await_end 5000
         expect_nothing_left
     done
@@ -208,7 +208,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     secondary=$(secondary_pid)
     # Stopped first, so that the principal waits for it, and is not about to write.
     send STOP "$secondary"
-    eventually 2000 is_in_state T "$secondary" && eventually 2000 is_in_state S "$(program_pid)" ||
+    eventually 2000 is_in_state T "$secondary" && eventually 2000 is_in_state S "$PROGRAM_PID" ||
         fail "a principal that waits for its secondary" "$(all_below)"
     send KILL "$secondary"
     await_end 2000
@@ -235,7 +235,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     because "read(2) gives 0 only when every writing end is closed: has the secondary inherited one itself (2.3)? fifo(7)"
     supervise_with -g 3000
     start_playing
-    send KILL "$(program_pid)"
+    send KILL "$PROGRAM_PID"
     await_end
     expect_all_gone_within 1000
 }
@@ -244,7 +244,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     because "mkfifo(3) says EEXIST for a pipe that was left behind: unlink(2) it (2.1), once the run directory is surely yours"
     start_playing
     local segment
-    segment=$(segments_of "$(program_pid)")
+    segment=$(segments_of "$PROGRAM_PID")
     kill_everything
     run_to_end principal -n 100
     expect_exchanges 100
@@ -269,7 +269,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     send CONT "$(secondary_pid)"
     let_pass 100
     expect_that "it plays on" is_running "$(secondary_pid)"
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end 5000
     expect_nothing_left
 }
@@ -288,7 +288,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     start_playing
     send STOP "$(secondary_pid)"
     let_pass 200    # the principal surely waits now
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end 5000
     expect_line 'principal\[[0-9]+\] reaped secondary1\[[0-9]+\] (status|signal) [0-9]+$'
     expect_nothing_left
@@ -299,11 +299,11 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     start_playing
     local secondary
     secondary=$(secondary_pid)
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     send KILL "$secondary"
     await_gone "$secondary"
-    send TERM "$(program_pid)"
-    send CONT "$(program_pid)"
+    send TERM "$PROGRAM_PID"
+    send CONT "$PROGRAM_PID"
     await_end 5000
     expect_that "it was not killed by SIGPIPE" test "$(ending)" != "ended signal 13"
     expect_nothing_left
@@ -313,7 +313,7 @@ both_have_open() { has_open "$(program_pid)" "$1" && has_open "$(secondary_pid)"
     because "a file that exists proves nothing, its maker may be dead; a lock goes with its process: fcntl(2), F_GETLK"
     start_playing
     local holder
-    holder=$(program_pid)
+    holder=$PROGRAM_PID
     beside
     expect_refusal principal -n 5
     expect_stderr "(^|[^0-9])$holder([^0-9]|\$)"

@@ -44,11 +44,16 @@ start_client() {
     start_typing "$name" "$program" -d "$PIPES" "$FIFO" "$@"
 }
 
-pipes() { find "$PIPES" -type p; }
+pipes() {
+    local file
+    for file in "$PIPES"/* "$PIPES"/.*; do
+        [[ ! -p $file ]] || echo "$file"
+    done
+}
 has_pipes() { [[ $(pipes | wc -l) == "$1" ]]; }
 expect_pipes() { eventually "$DEFAULT_MS" has_pipes "$1" || fail "$1 named pipes in the directory" "$(pipes)"; }
 
-has_errors() { (($(errors | grep -vc ' TODO ') >= $1)); }
+has_errors() { (($(grep -vc ' TODO ' "$OUT/stderr") >= $1)); }
 await_errors() { eventually "$DEFAULT_MS" has_errors "$1" || fail "$1 messages on standard error" "$(errors)"; }
 
 # Opened for both, so that neither open waits, and nobody meets an end of file.
@@ -72,11 +77,9 @@ read_line() {
 }
 
 bytes_of_number() {
-    local number=$1 _
-    for _ in 1 2 3 4; do
-        printf '%b' "\\x$(printf %x $((number & 255)))"
-        number=$((number >> 8))
-    done
+    local bytes
+    printf -v bytes '\\x%x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255))
+    printf '%b' "$bytes"
 }
 
 # padded SIZE TEXT: with zero bytes

@@ -49,7 +49,7 @@ has_open() { find "/proc/$1/fd" -lname "$2" 2>/dev/null | grep -q .; }
     umask 0
     start_server echo_server
     expect_that "$FIFO is a named pipe" test -p "$FIFO"
-    expect_equal "where it is" "$PIPES/echo_server-$(program_pid)" "$FIFO"
+    expect_equal "where it is" "$PIPES/echo_server-$PROGRAM_PID" "$FIFO"
     expect_equal "its mode" 600 "$(mode_of "$FIFO")"
 }
 
@@ -58,7 +58,7 @@ has_open() { find "/proc/$1/fd" -lname "$2" 2>/dev/null | grep -q .; }
     local signal
     for signal in INT TERM HUP; do
         start_server_again "$signal" echo_server
-        send "$signal" "$(program_pid)"
+        send "$signal" "$PROGRAM_PID"
         await_end
         expect_status 0
         expect_pipes 0
@@ -135,7 +135,7 @@ start_server_again() {
     local fd
     exec {fd}<>"$FIFO"      # held open, so that it does not end
     printf '%s\n' "${BOX[client]}" >&"$fd"
-    eventually 10000 has_open "$(program_pid)" "${BOX[client]}" || fail "the client's pipe open in the server" "it is not"
+    eventually 10000 has_open "$PROGRAM_PID" "${BOX[client]}" || fail "the client's pipe open in the server" "it is not"
 }
 
 # The test is the server: its pipe is the box `server`.
@@ -150,7 +150,7 @@ start_client_of_ours() {
     umask 0
     start_client_of_ours
     read_line server
-    expect_equal "the first line" "$PIPES/echo_client-$(program_pid)" "$HEARD"
+    expect_equal "the first line" "$PIPES/echo_client-$PROGRAM_PID" "$HEARD"
     expect_that "$HEARD is a named pipe" test -p "$HEARD"
     expect_equal "its mode" 600 "$(mode_of "$HEARD")"
 }
@@ -163,7 +163,7 @@ start_client_of_ours() {
     dd if=/dev/zero of="$FIFO" bs=512 count=10000 oflag=nonblock conv=notrunc 2>/dev/null || true
     start_client client echo_client
     expect_pipes 1
-    eventually 4000 has_open "$(program_pid)" "$(pipes)" || fail "the client's own pipe open, before its path is sent" "it is not"
+    eventually 4000 has_open "$PROGRAM_PID" "$(pipes)" || fail "the client's own pipe open, before its path is sent" "it is not"
 }
 
 @test "2w.3.3 what comes back goes to standard output" {
@@ -174,7 +174,7 @@ start_client_of_ours() {
     type_to client 'hello\n'
     read_line server
     expect_equal "what the client sends" hello "$HEARD"
-    eventually 10000 has_open "$(program_pid)" "$path" || fail "a client that reads" "it does not"
+    eventually 10000 has_open "$PROGRAM_PID" "$path" || fail "a client that reads" "it does not"
     echo HELLO 1<>"$path"
     await '^HELLO$'
 }
@@ -197,7 +197,7 @@ start_client_of_ours() {
     for signal in INT TERM HUP; do
         start_client "$signal" echo_client
         read_line server
-        send "$signal" "$(program_pid)"
+        send "$signal" "$PROGRAM_PID"
         await_end
         expect_status 0
         expect_pipes 0
@@ -285,7 +285,7 @@ start_client_of_ours() {
     start_client client echo_client
     type_to client 'hello\n'
     await '^hello$'
-    send KILL "$(program_pid)"
+    send KILL "$PROGRAM_PID"
     look_at server
     await_end
     expect_ended
@@ -299,7 +299,7 @@ start_client_of_ours() {
     type_to client 'hello\n'
     await '^hello$'
     look_at server
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end
     expect_status 0
     look_at client
@@ -331,7 +331,7 @@ welcome_as() {
     join_as "$@"
     expect_message "$2" "$WELCOME" server ''
 }
-is_alive() { [[ ! -e $OUT/report ]] && is_running "$(program_pid)"; }
+is_alive() { [[ ! -e $OUT/report ]] && is_running "$PROGRAM_PID"; }
 
 @test "2w.5.1 who sends a message with its name and its pipe has joined" {
     because "a message is one read(2) of its size: no more, or the next one's beginning is gone; no less (what is sizeof a pointer?)"
@@ -343,10 +343,10 @@ is_alive() { [[ ! -e $OUT/report ]] && is_running "$(program_pid)"; }
     because "a read(2) of more than one message's size takes the next one along, and nobody sees it again"
     start_server many_server
     open_box anne
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     { record "$LEAVE" 77 bert '' && record "$JOIN" 4711 anne "${BOX[anne]}"; } >"$BATS_TEST_TMPDIR/both"
     post_file "$BATS_TEST_TMPDIR/both"
-    send CONT "$(program_pid)"
+    send CONT "$PROGRAM_PID"
     await '\] joined anne$'
     expect_stderr '77'
 }
@@ -395,7 +395,7 @@ is_alive() { [[ ! -e $OUT/report ]] && is_running "$(program_pid)"; }
         flood "$FIFO" &
         local flooder=$!
         await_errors 50
-        send "$signal" "$(program_pid)"
+        send "$signal" "$PROGRAM_PID"
         await_end
         kill "$flooder" 2>/dev/null || true
         wait "$flooder" 2>/dev/null || true
@@ -479,7 +479,7 @@ says_and_hears() {
     for signal in INT TERM HUP; do
         start_client "$signal" many_client
         says_and_hears "$signal" hello
-        send "$signal" "$(program_pid)"
+        send "$signal" "$PROGRAM_PID"
         await_end
         expect_status 0
         look_at server
@@ -493,8 +493,8 @@ says_and_hears() {
     start_server many_server -m 1
     start_client anne many_client
     says_and_hears anne hello
-    send KILL "$(program_pid)"
-    await_gone "$(program_pid)"
+    send KILL "$PROGRAM_PID"
+    await_gone "$PROGRAM_PID"
     start_client bert many_client
     says_and_hears bert hello
     look_at server
@@ -546,7 +546,7 @@ says_and_hears() {
     start_many anne
     says_and_hears anne hello
     look_at server
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end
     expect_status 0
     look_at anne
@@ -562,7 +562,7 @@ says_and_hears() {
     start_many anne
     says_and_hears anne hello
     look_at server
-    send KILL "$(program_pid)"
+    send KILL "$PROGRAM_PID"
     await_end
     look_at anne
     type_to anne 'still there?\n'
@@ -604,7 +604,7 @@ says_and_hears() {
 @test "2w.6.13 a server that is stopped is not waited for for ever" {
     because "a stopped process keeps its pipes open: neither an end of file nor EPIPE will come. Only a deadline helps"
     start_many anne
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     type_to anne 'hello\n'
     look_at anne
     await_end
@@ -748,7 +748,7 @@ hears() {
         await "\\] joined $how\$"
         let_pass 50     # surely it waits now
         look_at "$how"
-        if [[ $how == end ]]; then end_typing end; else send "$how" "$(program_pid)"; fi
+        if [[ $how == end ]]; then end_typing end; else send "$how" "$PROGRAM_PID"; fi
         await_end
         expect_status 0
         look_at server
@@ -760,7 +760,7 @@ hears() {
 @test "2w.7.7 the server's end is the client's, though nobody types: a message, exit 1" {
     because "the end of a pipe makes it ready to read, too: and then read(2) returns 0"
     start_chat anne bert
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end
     expect_status 0
     local name
@@ -777,7 +777,7 @@ hears() {
     because "what is written to who does not read stays in the pipe, until that is full; the others must not wait for it"
     start_chat anne bert cleo
     look_at cleo
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     local number
     for number in {1..200}; do
         type_to anne "line $number\n"
@@ -786,7 +786,7 @@ hears() {
     look_at server
     await '\] dropped cleo$'
     look_at cleo
-    send CONT "$(program_pid)"
+    send CONT "$PROGRAM_PID"
     await_end
     expect_status 1
     expect_line '^anne: line 1$'
@@ -822,7 +822,7 @@ ticks_of() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
     start_chat anne
     look_at anne
     let_pass 1000
-    expect_between "clock ticks that the client has used" 0 20 "$(ticks_of "$(program_pid)")"
+    expect_between "clock ticks that the client has used" 0 20 "$(ticks_of "$PROGRAM_PID")"
     look_at server
-    expect_between "clock ticks that the server has used" 0 20 "$(ticks_of "$(program_pid)")"
+    expect_between "clock ticks that the server has used" 0 20 "$(ticks_of "$PROGRAM_PID")"
 }

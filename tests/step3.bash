@@ -40,7 +40,10 @@ A_BUSY_MACHINE_MS=400   # what everything may take longer on a machine that has 
 JUST_AFTER_MS=500       # "at once" there
 
 lab_options() { echo "-n $N -p $PERIOD_MS -t $TIMEOUT_MS -r $POLICY -i $INTERVAL_MS"; }
-secondaries() { seq -f 'secondary%.0f' "$N"; }
+secondaries() {
+    local i
+    for ((i = 1; i <= N; i++)); do echo "secondary$i"; done
+}
 servers() { echo principal; secondaries; }
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 
@@ -65,6 +68,7 @@ stop_lab() {
 
 expect_nothing_survives() {
     ! stands_at_later_todo || return 0
+    has_findings || return 0
     # A process that is about to end has closed its descriptors some time before it is a zombie.
     awk 'NR == FNR { if ($1 == "gone" && $3 <= 100) gone[$2] = 1; next }
          !($1 == "orphan" && $4 == "after" && ($3 == "zombie" || gone[$2]))' "$OUT/report" "$OUT/report" >"$OUT/report.left"
@@ -74,9 +78,9 @@ expect_nothing_survives() {
 
 end_lab() {
     local signal=${1:-TERM} before_ms
-    is_ours "$(program_pid)" || fail "the watchdog runs, to be sent SIG$signal" "it does not" || return 1
+    is_ours "$PROGRAM_PID" || fail "the watchdog runs, to be sent SIG$signal" "it does not" || return 1
     before_ms=$(now_ms)
-    kill -s "$signal" "$(program_pid)"
+    kill -s "$signal" "$PROGRAM_PID"
     await_end
     ! stands_at_later_todo || return 0
     expect_between "milliseconds from SIG$signal to the end" 0 $((TIMEOUT_MS + 200 + A_BUSY_MACHINE_MS)) \
@@ -85,12 +89,20 @@ end_lab() {
 }
 
 # When the supervisor has written its report: no matter when we come to read it.
-ended_ms() { stat -c %.3Y "$OUT/report" | tr -d .; }
+ended_ms() {
+    local seconds
+    seconds=$(stat -c %.3Y "$OUT/report")
+    echo "${seconds/[.,]/}"
+}
 
 lab_pids() {
-    echo "watchdog $(program_pid)"
-    awk '$3 == "started" || $3 == "restarted" { split($4, name, /[][]/); pid[name[1]] = name[2] }
-         END { for (role in pid) print role, pid[role] }' "$OUT/stdout" | sort -V
+    echo "watchdog $PROGRAM_PID"
+    awk '$3 == "started" || $3 == "restarted" {
+             split($4, name, /[][]/)
+             if (!(name[1] in pid)) roles[++count] = name[1]
+             pid[name[1]] = name[2]
+         }
+         END { for (i = 1; i <= count; i++) print roles[i], pid[roles[i]] }' "$OUT/stdout"
 }
 
 # ---- doing harm
@@ -108,11 +120,12 @@ remember() {
 was() { echo "${PID_BEFORE[$1]}"; }
 
 strike() {
-    local signal=$1 role pids=()
+    local signal=$1 role pid pids=()
     shift
     for role; do
-        pids+=("$(was "$role")")
-        is_ours "${pids[-1]}" || fail "$role runs" "there is no process ${pids[-1]}"
+        pid=${PID_BEFORE[$role]}
+        is_ours "$pid" || fail "$role runs" "there is no process $pid" || return 1
+        pids+=("$pid")
     done
     kill -s "$signal" "${pids[@]}" 2>/dev/null || true      # the first one's death may already be the end of the others
 }
@@ -127,13 +140,11 @@ get_stuck() {
 }
 
 keep_killing() {
-    local pid killed='' end_ms
+    local pid left_ms end_ms MARK
     end_ms=$(($(now_ms) + $2))
-    while (($(now_ms) < end_ms)); do
-        pid=$(pid_of "$1")
-        [[ $pid == "$killed" ]] || send KILL "$pid"
-        killed=$pid
-        nap
+    while left_ms=$((end_ms - $(now_ms))) && ((left_ms > 0)); do
+        pid=$(pid_of "$1") && mark && send KILL "$pid" || return 1
+        "$TESTS_DIR/await" -s "$MARK" "$OUT/stdout" " restarted $1\\[" "$left_ms" >/dev/null || return 0
     done
 }
 
@@ -145,7 +156,7 @@ await_replaced() {
     local role
     for role; do
         await_new "^$STAMP (watchdog|principal)\\[[0-9]+\\] (re)?started $role\\[[0-9]+\\]"
-        await_gone "$(was "$role")" "$JUST_AFTER_MS"
+        await_gone "${PID_BEFORE[$role]}" "$JUST_AFTER_MS"
     done
 }
 
@@ -153,7 +164,7 @@ await_replaced() {
 plays() {
     local pid
     pid=$(pid_of "$1") &&
-        "$TESTS_DIR/await" line -s "$MARK" -n 3 "$OUT/stdout" "^$STAMP $1\\[$pid\\] pong " 300 >/dev/null
+        "$TESTS_DIR/await" -s "$MARK" -n 3 "$OUT/stdout" "^$STAMP $1\\[$pid\\] pong " 300 >/dev/null
 }
 
 await_playing() {
@@ -167,18 +178,37 @@ await_playing() {
 expect_kept() {
     local role
     for role; do
-        expect_equal "pid of $role, as before" "$(was "$role")" "$(pid_of "$role")"
-        expect_that "$role runs" is_running "$(was "$role")"
+        expect_equal "pid of $role, as before" "${PID_BEFORE[$role]}" "$(pid_of "$role")"
+        expect_that "$role runs" is_running "${PID_BEFORE[$role]}"
     done
 }
 
-lab_pipes() { find "$OSPS_DIR" -type p \( -name 'dwtube*' -o -name 'wdtube*' \) -printf '%f\n' | sort; }
-is_whole() { [[ $(all_below | cut -d' ' -f1 | sort) == "$(lab_pids | cut -d' ' -f2 | sort)" ]]; }
+lab_pipes() {
+    local file
+    for file in "$OSPS_DIR"/dwtube* "$OSPS_DIR"/wdtube*; do
+        [[ ! -p $file ]] || echo "${file##*/}"
+    done
+}
+
+is_whole() {
+    local role pid rest
+    local -A missing=()
+    while read -r role pid; do missing[$pid]=$role; done < <(lab_pids)
+    ((${#missing[@]} == N + 2)) || return 1
+    while read -r pid rest; do
+        [[ -v missing[$pid] ]] || return 1
+        unset "missing[$pid]"
+    done < <(all_below)
+    [[ ${#missing[@]} == 0 ]]
+}
 
 expect_whole() {
-    eventually 2000 is_whole || fail "just these processes: $(lab_pids | paste -sd' ')" "$(all_below)"
-    expect_equal "number of processes" $((N + 2)) "$(all_below | wc -l)"
-    expect_equal "pipes" "$({ seq -f 'dwtube%.0f' "$N"; seq -f 'wdtube%.0f' "$N"; } | sort)" "$(lab_pipes)"
+    local k
+    eventually 2000 is_whole || fail "just these $((N + 2)) processes: $(lab_pids | paste -sd' ')" "$(all_below)"
+    for ((k = 1; k <= N; k++)); do
+        [[ -p $OSPS_DIR/dwtube$k && -p $OSPS_DIR/wdtube$k ]] || fail "pipes dwtube$k and wdtube$k" "$(lab_pipes)" || return 1
+    done
+    expect_equal "number of pipes" $((2 * N)) "$(lab_pipes | wc -l)"
 }
 
 expect_history() {
@@ -194,7 +224,11 @@ expect_history() {
 ms_of() { since_mark | grep -m 1 -E "$1" | awk '{ printf "%d", $1 * 1000 }'; }
 last_ms_of() { grep -E "$1" "$OUT/stdout" | tail -n 1 | awk '{ printf "%d", $1 * 1000 }'; }
 
-has_pending() { (((16#$(sed -n 's/^ShdPnd:\t//p' "/proc/$1/status") >> ($2 - 1)) & 1)); }
+has_pending() {
+    local status=''
+    { read -r -d '' status <"/proc/$1/status"; } 2>/dev/null || true
+    [[ $status =~ ShdPnd:[[:blank:]]([0-9a-f]+) ]] && (((16#${BASH_REMATCH[1]} >> ($2 - 1)) & 1))
+}
 
 longest_silence_ms() {
     since_mark | awk -v role="^$1\\\\[" '

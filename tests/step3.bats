@@ -71,12 +71,12 @@ expect_no_harm() { expect_no_line '\] (frozen|killed|died|restarted) '; }
 expect_family() {
     local role parent
     parent=$(pid_of "$1")
-    expect_equal "parent of the principal" "$(program_pid)" "$(parent_of "$(pid_of principal)")"
+    expect_equal "parent of the principal" "$PROGRAM_PID" "$(parent_of "$(pid_of principal)")"
     for role in $(secondaries); do
         expect_equal "parent of $role" "$parent" "$(parent_of "$(pid_of "$role")")"
         expect_line "^$STAMP $1\\[$parent\\] started $role\\[$(pid_of "$role")\\]\$"
     done
-    expect_line "^$STAMP watchdog\\[$(program_pid)\\] started principal\\[[0-9]+\\]\$"
+    expect_line "^$STAMP watchdog\\[$PROGRAM_PID\\] started principal\\[[0-9]+\\]\$"
 }
 
 # Until all are started, no matter what they do then.
@@ -93,9 +93,9 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
 @test "3.1.1 the watchdog starts the principal, which begins its life as its child" {
     because "fork(2) returns twice: in the child 0, and in the parent the child's pid"
     start watchdog $(lab_options)
-    await "^$STAMP watchdog\\[$(program_pid)\\] started principal\\[[0-9]+\\]\$"
+    await "^$STAMP watchdog\\[$PROGRAM_PID\\] started principal\\[[0-9]+\\]\$"
     await "^$STAMP principal\\[$(pid_of principal)\\] start\$"
-    expect_equal "parent of the principal" "$(program_pid)" "$(parent_of "$(pid_of principal)")"
+    expect_equal "parent of the principal" "$PROGRAM_PID" "$(parent_of "$(pid_of principal)")"
 }
 
 @test "3.2.1 delegated: the watchdog starts the principal, the principal the secondaries" {
@@ -139,7 +139,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     PERIOD_MS=8000
     start_lab
     local segment role
-    segment=$(segments_of "$(program_pid)")
+    segment=$(segments_of "$PROGRAM_PID")
     expect_equal "segments that the watchdog has mapped" 1 "$(grep -c . <<<"$segment")"
     for role in $(servers); do
         expect_equal "the segment of $role" "$segment" "$(segments_of "$(pid_of "$role")")"
@@ -184,7 +184,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     stop_lab
     expect_no_line '\] (ping|pong|status)( |$)'
     expect_equal "the watchdog's start and exit" "start exit" \
-        "$(grep -oE "^$STAMP watchdog\\[$(program_pid)\\] (start|exit)\$" "$OUT/stdout" | cut -d' ' -f3 | paste -sd' ')"
+        "$(grep -oE "^$STAMP watchdog\\[$PROGRAM_PID\\] (start|exit)\$" "$OUT/stdout" | cut -d' ' -f3 | paste -sd' ')"
 }
 
 # ---- probes
@@ -198,12 +198,12 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     for role in $principal $secondary; do
         send STOP "$role"
         eventually 2500 has_pending "$role" 10 || fail "SIGUSR1 for a server within a period" "none"
-        send STOP "$(program_pid)"
+        send STOP "$PROGRAM_PID"
         # One that is stopped, but has not run since, would still take a SIGUSR2 first.
-        eventually 2000 is_in_state T "$(program_pid)" || fail "the watchdog stopped" "it is not"
+        eventually 2000 is_in_state T "$PROGRAM_PID" || fail "the watchdog stopped" "it is not"
         send CONT "$role"
-        eventually 2000 has_pending "$(program_pid)" 12 || fail "SIGUSR2 for the watchdog, from a server that was probed" "none"
-        send CONT "$(program_pid)"
+        eventually 2000 has_pending "$PROGRAM_PID" 12 || fail "SIGUSR2 for the watchdog, from a server that was probed" "none"
+        send CONT "$PROGRAM_PID"
     done
 }
 
@@ -221,7 +221,7 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
     start_lab
     remember
     send STOP secondary2
-    flood_until_frozen() { kill -s USR2 "$(program_pid)" && grep -q ' frozen secondary2\[' "$OUT/stdout"; }
+    flood_until_frozen() { kill -s USR2 "$PROGRAM_PID" && grep -q ' frozen secondary2\[' "$OUT/stdout"; }
     eventually 3000 flood_until_frozen || fail "frozen secondary2[$(was secondary2)]" "no such line"
     await_replaced secondary2
     expect_kept principal secondary1 secondary3
@@ -247,16 +247,14 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
 @test "3.4.5 a watchdog that was stopped for a while does not make up for the probes that it missed" {
     because "the next probe is due a period from now. Reckoned from the last date, the missed ones come in a burst: who answers those?"
     start_lab
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     let_pass $((6 * PERIOD_MS))
     mark
-    send CONT "$(program_pid)"
-    eventually "$DEFAULT_MS" has_probed_thrice || fail "three more probes" "$(since_mark | grep -c ' status ')"
+    send CONT "$PROGRAM_PID"
+    await_in_journal "three more probes" -s "$MARK" -n 3 ' status ' "$DEFAULT_MS"
     expect_between "milliseconds from the first of three probes to the third" "$PERIOD_MS" 10000 \
         "$(since_mark | awk '$3 == "status" && ++count <= 3 { at[count] = $1 } END { printf "%d", (at[3] - at[1]) * 1000 }')"
 }
-
-has_probed_thrice() { (($(since_mark | grep -c ' status ') >= 3)); }
 
 @test "3.4.4 a server that answers late, but within the timeout, is left alone" {
     because "the timeout begins with the probe; until it is over nobody is frozen, however many probes have followed"

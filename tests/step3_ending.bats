@@ -98,7 +98,7 @@ ends_secondaries_first() {
     start_lab
     remember
     get_stuck secondary2
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     end_ms=$(($(now_ms) + DEFAULT_MS))
     while is_running "$(was secondary2)"; do
         (($(now_ms) < end_ms)) || fail "secondary2 ends, or is killed" "it still runs after $DEFAULT_MS ms"
@@ -119,7 +119,7 @@ ends_secondaries_first() {
     start_lab
     get_stuck secondary2
     local watchdog
-    watchdog=$(program_pid)
+    watchdog=$PROGRAM_PID
     send TERM "$watchdog"
     kill -s TERM "$watchdog" && kill -s INT "$watchdog"     # at once: soon it will have ended
     await_end
@@ -134,7 +134,7 @@ ends_at_any_moment() {
     for pause_ms in 0 0 10 20 40; do
         start watchdog $(lab_options)
         let_pass "$pause_ms"
-        kill -s TERM "$(program_pid)" || fail "a watchdog that starts" "it has ended already"
+        kill -s TERM "$PROGRAM_PID" || fail "a watchdog that starts" "it has ended already"
         await_end
         expect_nothing_survives
     done
@@ -196,7 +196,7 @@ goes_with_its_watchdog() {
     for role; do
         $how "$role"
     done
-    send KILL "$(program_pid)"
+    send KILL "$PROGRAM_PID"
     await_end
     expect_all_gone_within 1300
 }
@@ -246,7 +246,7 @@ works_after() {
     because "what a killed run has left must be found again; and whose is it, once the lock is yours? shm_unlink(3), fcntl(2)"
     start_lab
     local segment
-    segment=$(segments_of "$(program_pid)")
+    segment=$(segments_of "$PROGRAM_PID")
     "$@"
     start_lab
     expect_whole
@@ -255,7 +255,7 @@ works_after() {
 }
 
 kill_the_watchdog() {
-    send KILL "$(program_pid)"
+    send KILL "$PROGRAM_PID"
     await_end
 }
 
@@ -280,7 +280,7 @@ expect_bounded_end() {
         expect_status 1
         expect_stderr '^[a-z0-9]+: .'
     else
-        kill -s TERM "$(program_pid)" 2>/dev/null || true   # it may have ended just now
+        kill -s TERM "$PROGRAM_PID" 2>/dev/null || true   # it may have ended just now
         await_end
         expect_ended
     fi
@@ -347,7 +347,7 @@ pipe_in_the_way() {
     eventually 5000 test -p "$OSPS_DIR/wdtube$N" || fail "a pipe wdtube$N in the run directory" "none"
     dd if=/dev/zero of="$BATS_TEST_TMPDIR/journal" bs=4096 oflag=nonblock conv=notrunc 2>/dev/null || true  # until it is full
     let_pass $((2 * PERIOD_MS))
-    kill -s TERM "$(program_pid)"
+    kill -s TERM "$PROGRAM_PID"
     await_end
     expect_ended
     expect_nothing_survives

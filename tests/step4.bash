@@ -47,7 +47,7 @@ await_lab() {
     for role in $(servers); do
         await " started $role\\[[0-9]+\\]"
     done
-    for port in $(seq "$PORT" $((PORT + N))); do
+    for ((port = PORT; port <= PORT + N; port++)); do
         eventually "$DEFAULT_MS" is_open "$port" || fail "somebody to listen on $ADDRESS port $port" "connection refused"
     done
 }
@@ -63,19 +63,20 @@ start_crowd() {
     local count=$1
     shift
     beside
+    # Not bash: its processes are large, and cost ten times as much to make.
     # shellcheck disable=SC2016
-    start bash -c '
-        count=$1 failures=0 pids=()
+    start sh -c '
+        count=$1 failures=0 pids=
         shift
-        for ((i = 0; i < count; i++)); do "$@" & pids+=($!); done
-        for pid in "${pids[@]}"; do wait "$pid" || failures=$((failures + 1)); done
+        while [ "$count" -gt 0 ]; do "$@" & pids="$pids $!" count=$((count - 1)); done
+        for pid in $pids; do wait "$pid" || failures=$((failures + 1)); done
         exit $((failures > 99 ? 99 : failures))' - "$count" "$LAB_DIR/client" -H "$ADDRESS" -p "$PORT" "$@"
 }
 
 expect_answers() {
-    expect_equal "results" "$(printf '%s\n' "$@")" "$(journal)"
+    expect_equal "results" "$(printf '%s\n' "$@")" "$(<"$OUT/stdout")"
     expect_status 0
-    expect_equal "standard error" "" "$(errors)"
+    [[ ! -s $OUT/stderr ]] || expect_equal "standard error" "" "$(errors)"
     expect_no_process_left
 }
 
@@ -90,6 +91,7 @@ expect_unanswered() {
 # A client makes neither pipes nor segments: those of others are not asked for.
 expect_no_process_left() {
     local findings
+    has_findings || return 0
     findings=$(grep -E '^(leftover process|zombie|orphan)' "$OUT/report") || return 0
     fail "no process left behind" "$findings"
 }

@@ -86,7 +86,7 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     local signal
     for signal in INT TERM; do
         start_server "$signal" line_server
-        send "$signal" "$(program_pid)"
+        send "$signal" "$PROGRAM_PID"
         await_end
         expect_status 0
         expect_nothing_left
@@ -127,7 +127,7 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     await_client
     look_at client
     let_pass 200
-    expect_that "the client is still there, somebody may type" is_running "$(program_pid)"
+    expect_that "the client is still there, somebody may type" is_running "$PROGRAM_PID"
 }
 
 @test "4w.2.2 where nobody listens: a message that names the port, exit 1, at once" {
@@ -147,7 +147,7 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     type -P socat >/dev/null || skip "needs socat: a server with a short queue"
     start socat -u "TCP-LISTEN:$PORT,bind=$ADDRESS,backlog=1" STDOUT
     eventually 5000 is_listening
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     local name
     for name in fits fits-too may-fit last; do
         start_typing "$name" line_client -p "$PORT" -t 500 "$ADDRESS"
@@ -271,7 +271,7 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     say a 'here\n'
     await '^here$'
     hang_up a
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     yes 'a line' | head -c 10000000 >"$BATS_TEST_TMPDIR/text"
     supervise_with -i "$BATS_TEST_TMPDIR/text"
     named client
@@ -290,9 +290,9 @@ PROGRAMS='line_server line_client turn_chat talk chat'
     look_at first
     await '^hello$'
     look_at client
-    send STOP "$(program_pid)"
-    eventually 2000 is_in_state T "$(program_pid)" || fail "it is stopped" "it is not"
-    send CONT "$(program_pid)"
+    send STOP "$PROGRAM_PID"
+    eventually 2000 is_in_state T "$PROGRAM_PID" || fail "it is stopped" "it is not"
+    send CONT "$PROGRAM_PID"
     await_end 5000
     expect_status 1
     expect_stderr '^line_client: .*timed out'
@@ -380,7 +380,7 @@ heard() { look_at "$1" && await "^$2\$"; }
     look_at client
     await_messages 1 '^turn_chat: '
     expect_no_line hello
-    send INT "$(program_pid)"
+    send INT "$PROGRAM_PID"
     await_end
     look_at server
     await_end
@@ -430,7 +430,7 @@ start_talk() {
     await_client
 }
 
-has_speaker() { [[ -n $(children_of "$(program_pid)") ]]; }
+has_speaker() { [[ -n $(children_of "$PROGRAM_PID") ]]; }
 
 # Both have ended, with this status.
 expect_both_ended() {
@@ -461,9 +461,9 @@ expect_both_ended() {
     start_talk
     type_to server 'a\n'
     heard client a
-    expect_equal "children of the client" 1 "$(children_of "$(program_pid)" | wc -l)"
+    expect_equal "children of the client" 1 "$(children_of "$PROGRAM_PID" | wc -l)"
     look_at server
-    expect_equal "children of the server" 1 "$(children_of "$(program_pid)" | wc -l)"
+    expect_equal "children of the server" 1 "$(children_of "$PROGRAM_PID" | wc -l)"
     end_typing client
     expect_both_ended 0
 }
@@ -493,7 +493,7 @@ expect_both_ended() {
     because "kill(1) signals one process, the terminal all of the group. The hearer must end the speaker, and wait for it: waitpid(2)"
     start_talk
     look_at client
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     expect_both_ended 0
     PORT=8081
     start_server again talk -l
@@ -510,7 +510,7 @@ expect_both_ended() {
     because "the speaker sees the end of the lifeline only if nobody has its writing end any more: nor the speaker itself. pipe(7)"
     start_talk
     look_at client
-    send KILL "$(program_pid)"
+    send KILL "$PROGRAM_PID"
     await_end
     expect_all_gone_within 900
     look_at server
@@ -530,7 +530,7 @@ expect_both_ended() {
     await '^here$'
     look_at client
     let_pass 500
-    send KILL "$(program_pid)"
+    send KILL "$PROGRAM_PID"
     await_end
     expect_all_gone_within 900
 }
@@ -540,7 +540,7 @@ expect_both_ended() {
     start_talk
     look_at client
     eventually 5000 has_speaker
-    send STOP "$(children_of "$(program_pid)")"
+    send STOP "$(children_of "$PROGRAM_PID")"
     end_typing server
     expect_both_ended 0
 }
@@ -550,7 +550,7 @@ expect_both_ended() {
     start_talk
     look_at client
     eventually 5000 has_speaker
-    send KILL "$(children_of "$(program_pid)")"
+    send KILL "$(children_of "$PROGRAM_PID")"
     await_end
     expect_status 1
     expect_nothing_left
@@ -592,7 +592,7 @@ expect_both_ended() {
 @test "4w.5.11 a side that cannot print ends with status 1, both its processes, and so the other side" {
     because "die() calls exit(3), which calls what atexit(3) was given, end_speaker(): in the speaker, which is no parent, too"
     start_server server talk -l
-    supervise_with -i "$BATS_TEST_TMPDIR/never"
+    supervise_with -i "$BATS_FILE_TMPDIR/never"
     named client
     start bash -c 'exec "$@" >/dev/full' - "$LAB_DIR/talk" -p "$PORT" "$ADDRESS"
     type_to server 'hello\n'
@@ -687,13 +687,13 @@ say_much() {
     listen_in listener
     listen_in slow
     look_at slow
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     local number
     for number in {1..12}; do
         say_much speaker "$number"
     done
     look_at slow
-    send CONT "$(program_pid)"
+    send CONT "$PROGRAM_PID"
     heard slow 'end of 12'
     expect_equal "lines" $((12 * 341)) "$(journal | wc -l)"
 }
@@ -739,7 +739,7 @@ say_much() {
     start_chat
     local before number
     join a
-    before=$(ls "/proc/$(program_pid)/fd" | wc -l)
+    before=$(ls "/proc/$PROGRAM_PID/fd" | wc -l)
     for number in {1..20}; do
         join "b$number"
     done
@@ -747,8 +747,8 @@ say_much() {
         hang_up "b$number"
     done
     await_count 20 ' left '
-    expect_equal "descriptors" "$before" "$(ls "/proc/$(program_pid)/fd" | wc -l)"
-    expect_equal "children" 0 "$(children_of "$(program_pid)" | wc -l)"
+    expect_equal "descriptors" "$before" "$(ls "/proc/$PROGRAM_PID/fd" | wc -l)"
+    expect_equal "children" 0 "$(children_of "$PROGRAM_PID" | wc -l)"
 }
 
 @test "4w.6.8 beyond -n clients, the next one waits until there is a place" {
@@ -771,13 +771,13 @@ say_much() {
     start_chat
     join a
     join b
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     let_pass 100
-    send CONT "$(program_pid)"
+    send CONT "$PROGRAM_PID"
     let_pass 100
     say a 'hello\n'
     hear b '^hello$'
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end
     expect_status 0
     expect_nothing_left

@@ -31,7 +31,7 @@ expect_output() { expect_equal "what it prints" "$1" "$(output)"; }
 
 stop_and_expect_nothing_left() {
     look_at "$1"
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end 5000
     expect_status 0
     expect_nothing_left
@@ -361,7 +361,7 @@ DONE_20=0000006400000014        # kind 100, length 20: a date's reply
     start_beside remote -p "$PORT" "$ADDRESS" run sh -c 'sleep 1000 & echo $$; touch "$1"; wait' - "$FILES/started"
     eventually 10000 test -e "$FILES/started" || fail "the program runs" "it does not"
     look_at server
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     await_end 5000
     expect_status 0
     expect_all_gone_within 1000
@@ -472,7 +472,7 @@ times_awake() {
     hear client '^bye$'
     hear_end client
     look_at relay
-    expect_between "times that it was not asleep, of 20" 0 5 "$(times_awake "$(children_of "$(program_pid)")")"
+    expect_between "times that it was not asleep, of 20" 0 5 "$(times_awake "$(children_of "$PROGRAM_PID")")"
     say client 'end\n'
     expect_played
 }

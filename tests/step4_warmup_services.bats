@@ -213,7 +213,7 @@ expect_fetch_fails() {
 # start_serve COMMAND [ARG...]
 start_serve() {
     start serve -a "$ADDRESS" "$PORT" "$@"
-    SERVER=$(program_pid)
+    SERVER=$PROGRAM_PID
     await "listening on $ADDRESS:$PORT\$"
 }
 
@@ -388,7 +388,7 @@ has_line_of_stderr() { grep -qE "$1" "$OUT/stderr"; }
 
 start_upper() {
     start upper_server -a "$ADDRESS" -p "$PORT" "$@"
-    SERVER=$(program_pid)
+    SERVER=$PROGRAM_PID
     await "listening on $ADDRESS:$PORT\$"
 }
 

@@ -49,7 +49,7 @@ expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OU
     run_to_end ls /proc/self/fd
     expect_equal "descriptors (3 is ls's own)" "0 1 2 3" "$(journal | xargs)"
     run_to_end cut -d' ' -f1,5,6 /proc/self/stat
-    expect_equal "pid, process group, session" "$(program_pid) $(program_pid) $(program_pid)" "$(journal)"
+    expect_equal "pid, process group, session" "$PROGRAM_PID $PROGRAM_PID $PROGRAM_PID" "$(journal)"
 }
 
 @test "standard input is empty, or the file asked for" {
@@ -62,7 +62,7 @@ expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OU
 
 @test "a zombie that lasts is reported, with its parent" {
     run_to_end rude zombie 1500
-    expect_report "^zombie [0-9]+ $(program_pid) [0-9]{4}\$"
+    expect_report "^zombie [0-9]+ $PROGRAM_PID [0-9]{4}\$"
     expect_report '^orphan [0-9]+ zombie after$'
 }
 
@@ -73,9 +73,9 @@ expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OU
 
 @test "a zombie whose parent is stopped is the fault of nobody" {
     start rude zombie 600
-    send STOP "$(program_pid)"
+    send STOP "$PROGRAM_PID"
     let_pass 1600
-    send CONT "$(program_pid)"
+    send CONT "$PROGRAM_PID"
     await_end
     expect_no_zombie
 }
@@ -113,10 +113,10 @@ expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OU
     supervise_with -t 300
     start rude deaf
     await '^deaf$'
-    send TERM "$(program_pid)"
+    send TERM "$PROGRAM_PID"
     exit_code_of_supervisor 124
     expect_report '^ended hang$'
-    expect_report "^hung $(program_pid) S .*rude deaf\$"
+    expect_report "^hung $PROGRAM_PID S .*rude deaf\$"
 }
 
 @test "an endless loop is ended at the deadline" {
@@ -295,13 +295,12 @@ expect_ending() { expect_equal "the kind of ending" "$1" "$(kind_of_ending "${OU
 }
 
 @test "the supervisor ends everything when its parent disappears" {
-    mkdir "$BATS_TEST_TMPDIR/out"
     bash -c '"$1/supervise" -d "$2" -- "$1/rude" deaf & wait' - "$TESTS_DIR" "$BATS_TEST_TMPDIR/out" 3>&- &
     local parent=$!
-    "$TESTS_DIR/await" file "$BATS_TEST_TMPDIR/out/pid" 5000
+    eventually 5000 test -e "$BATS_TEST_TMPDIR/out/pid"
     kill -KILL "$parent"
     wait "$parent" || true
-    "$TESTS_DIR/await" file "$BATS_TEST_TMPDIR/out/report" 5000
+    eventually 5000 test -e "$BATS_TEST_TMPDIR/out/report"
     expect_equal "the report" "ended signal 9 interrupted" "$(xargs <"$BATS_TEST_TMPDIR/out/report")"
 }
 

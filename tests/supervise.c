@@ -3,7 +3,7 @@
  *
  *     supervise [-t DEADLINE_MS] [-g GRACE_MS] [-i INPUT] -d OUT_DIR [-r RUN_DIR] -- PROGRAM ARGS...
  *
- * Started by helpers.bash, one for each program. In OUT_DIR it writes `stdout`, `stderr` (the program's), `pid`
+ * Started by helpers.bash, one for each program. In OUT_DIR, which it makes, it writes `stdout`, `stderr` (the program's), `pid`
  * (once the program runs) and, last of all, `report`: one fact a line.
  *
  *     ended status N | ended signal N | ended hang          the program's end; hang: not before the deadline

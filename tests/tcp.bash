@@ -22,7 +22,11 @@ ADDRESS=127.$((64 + BLOCK)).$(($$ >> 8 & 255)).$(($$ & 255))
 # shellcheck disable=SC2034  # for the tests
 OTHER_ADDRESS=127.$((128 + BLOCK)).$(($$ >> 8 & 255)).$(($$ & 255))
 
-is_open() { (exec 2>/dev/null && : <>"/dev/tcp/${2:-$ADDRESS}/$1"); }
+is_open() {
+    local fd
+    # shellcheck disable=SC1083
+    { exec {fd}<>"/dev/tcp/${2:-$ADDRESS}/$1"; } 2>/dev/null && exec {fd}>&-
+}
 
 declare -gA LINES=()
 
@@ -37,9 +41,10 @@ dial() {
 say() { (printf '%b' "$2" >&"${LINES[$1]}") 2>/dev/null || fail "the server takes what we say" "the connection has ended"; }
 
 hear() {
-    local result=0 ms=${3:-$ANSWER_MS}
+    local result=0 ms=${3:-$ANSWER_MS} seconds
     HEARD=''
-    IFS= read -r -t "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))" -u "${LINES[$1]}" HEARD || result=$?
+    printf -v seconds '%d.%03d' $((ms / 1000)) $((ms % 1000))
+    IFS= read -r -t "$seconds" -u "${LINES[$1]}" HEARD || result=$?
     ((result <= 128)) || fail "a line like: $2" "none in $ms ms" || return 1
     ((result == 0)) || fail "a line like: $2" "the end of the connection${HEARD:+, after half a line: $HEARD}" || return 1
     [[ $HEARD =~ $2 ]] || fail "a line like: $2" "$HEARD"
