@@ -77,6 +77,7 @@ STAMP='[0-9]+\.[0-9]+'          # SECONDS at the start of a journal line
 
 setup() {
     export OSPS_DIR=$BATS_TEST_TMPDIR/run
+    trace_test_files_only
     set_todo
     BECAUSE=''
     STARTS=()                   # names, in order
@@ -89,9 +90,17 @@ setup() {
     if ((EPOCHSECONDS > ${CHECK_UNTIL:-EPOCHSECONDS})); then
         fail "the whole check is done in ${LIMIT_S:-400} seconds" "it is not: tests that fail take long. Mend the first ones"
     fi
-    # bats notes the place of every command, in a trap, which took a third of a check's processor time. The commands of the test
-    # itself are enough to say where it has failed; those of the words that it calls need not be noted.
-    set +o functrace
+}
+
+# bats notes the place of every command, in a trap, which took a third of a check's processor time. The commands of the test files
+# are enough to say where a test has failed; those of our words need not be noted.
+trace_test_files_only() {
+    local noting
+    noting=$(trap -p DEBUG)
+    [[ $noting == "trap -- '"*"' DEBUG" ]] || return 0
+    noting=${noting#"trap -- '"}
+    # shellcheck disable=SC2064  # what it was now
+    trap "[[ \$BASH_SOURCE == *.bash ]] || ${noting%"' DEBUG"}" DEBUG
 }
 
 # ---- steps that are not complete yet
