@@ -182,7 +182,8 @@ expect_no_sanitizer_report() {
     local name reports
     for name in "${STARTS[@]}"; do
         look_at "$name"
-        [[ -s $OUT/stderr ]] && reports=$(grep -ahE -m 3 "$SANITIZER" "$OUT/stderr") || continue
+        [[ -s $OUT/stderr ]] || continue
+        reports=$(grep -ahE -m 3 "$SANITIZER" "$OUT/stderr") || continue
         because "the sanitizer's report is below: its first line says what, the line that begins #0 says where"
         fail "no word from a sanitizer" "$reports" || return 1
     done

@@ -22,7 +22,8 @@ attack() {
     supervise_with -t 60000
     named attack
     beside
-    run_to_end "$ATTACK" "$@"
+    start "$ATTACK" "$@"
+    await_end 60000
 }
 
 @test "attack: the system holds against tokens shown twice, cut requests, a crowd, a link, control characters" {
