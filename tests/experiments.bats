@@ -12,9 +12,18 @@ setup_file() {
     mkdir "$TMPDIR"
 }
 
+# An experiment that cannot be made beside so much other work says so, and shows nothing: then once more, and once more.
+run_experiment() {
+    local try
+    for try in 1 2 3; do
+        run_to_end "experiment_$1"
+        grep -q 'this machine has too much to do now$' "$OUT/stderr" || break
+    done
+}
+
 # shows NAME: the experiment, which ends well. Its words are the journal.
 shows() {
-    run_to_end "experiment_$1"
+    run_experiment "$1"
     expect_status 0
     expect_no_line FAILED
     expect_line 'What it should show'
@@ -41,7 +50,7 @@ is_caught() {
     sed -i "$3" "$copy/$2"
     ! cmp -s "$LAB_DIR/$2" "$copy/$2" || fail "$2 is changed by $3" "it is not"
     make -s -C "$copy" "experiment_$1" >&2
-    LAB_DIR=$copy run_to_end "experiment_$1"
+    LAB_DIR=$copy run_experiment "$1"
     expect_line "FAILED .*$4"
     expect_status 1
     expect_equal "files left" "" "$(ls "$TMPDIR")"
