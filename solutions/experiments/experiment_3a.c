@@ -15,6 +15,7 @@
 #include "journal.h"
 #include "running.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -82,6 +83,21 @@ static void strike_if_due(struct trial *trial, int signal_number)
     trial->next_blow_us = now_us + BETWEEN_US;
 }
 
+static _Noreturn void give_up(void)
+{
+    diex("measure: the principal itself was found frozen: this machine has too much to do now");
+}
+
+/* One that was replaced meanwhile is no longer there; the journal's line about it may not be read yet. */
+static void signal_principal(const struct trial *trial, int signal_number)
+{
+    if (kill(trial->running.principal, signal_number) == 0)
+        return;
+    if (errno == ESRCH)
+        give_up();
+    die("signal the principal");
+}
+
 static void turn_principal_if_due(struct trial *trial)
 {
     int64_t now_us = clock_us();
@@ -90,14 +106,13 @@ static void turn_principal_if_due(struct trial *trial)
         return;
     trial->is_held = !trial->is_held;
     trial->next_turn_us = now_us + (trial->is_held ? HOLD_MS : REST_MS) * 1000;
-    if (kill(trial->running.principal, trial->is_held ? SIGSTOP : SIGCONT) == -1)
-        die("hold the principal");
+    signal_principal(trial, trial->is_held ? SIGSTOP : SIGCONT);
 }
 
 static void let_principal_go(struct trial *trial)
 {
-    if (trial->is_held && kill(trial->running.principal, SIGCONT) == -1)
-        die("let the principal go");
+    if (trial->is_held)
+        signal_principal(trial, SIGCONT);
     trial->is_held = false;
 }
 
@@ -111,7 +126,7 @@ static void read_journal(struct trial *trial)
         const char *event = strstr(line, "restarted ");
 
         if (event != NULL && strncmp(event, "restarted principal", 19) == 0)
-            diex("measure: the principal itself was found frozen: this machine has too much to do now");
+            give_up();
         if (event == NULL || sscanf(event, "restarted secondary%d[%ld] was %ld", &number, &pid, &old) != 3
             || number < 1 || number > SECONDARIES || trial->struck_us[number] == 0
             || (pid_t)old != trial->struck_pid[number])
