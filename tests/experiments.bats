@@ -14,8 +14,8 @@ setup_file() {
 
 # An experiment that cannot be made beside so much other work says so, and shows nothing: then once more, and once more.
 run_experiment() {
-    local try
-    for try in 1 2 3; do
+    local _
+    for _ in 1 2 3; do
         start "experiment_$1"
         await_end 20000
         grep -q 'this machine has too much to do now$' "$OUT/stderr" || break

@@ -139,12 +139,17 @@ get_stuck() {
     expect_equal "exit status of derail" 0 "$result"
 }
 
+# With as few processes as can be between two blows: what these take is no delay of the program's.
 keep_killing() {
-    local pid left_ms end_ms MARK
-    end_ms=$(($(now_ms) + $2))
-    while left_ms=$((end_ms - $(now_ms))) && ((left_ms > 0)); do
-        pid=$(pid_of "$1") && mark && send KILL "$pid" || return 1
-        "$TESTS_DIR/await" -s "$MARK" "$OUT/stdout" " restarted $1\\[" "$left_ms" >/dev/null || return 0
+    local pid line left_ms end_us deaths=0 MARK
+    pid=$(pid_of "$1") && mark || return 1
+    now_us
+    end_us=$((REPLY + $2 * 1000))
+    while now_us && left_ms=$(((end_us - REPLY) / 1000)) && ((left_ms > 0)); do
+        send KILL "$pid" || return 1
+        deaths=$((deaths + 1))
+        line=$("$TESTS_DIR/await" -s "$MARK" -n "$deaths" "$OUT/stdout" " restarted $1\\[" "$left_ms") || return 0
+        [[ $line =~ \ restarted\ $1\[([0-9]+)\] ]] && pid=${BASH_REMATCH[1]}
     done
 }
 
