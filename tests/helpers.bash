@@ -38,6 +38,7 @@
 #   is_ours PID                     it is below a supervisor of this test
 #   all_below                       every such process: PID PARENT STATE COMMAND
 #   children_of PID                 the pids of its children
+#   pipes_among FILE...             those of them that are named pipes
 #   segments_of PID                 the files of the segments /osps-* that it has mapped
 #
 # Acting
@@ -344,6 +345,13 @@ is_running() { state_of "$1" && [[ $STATE == [!ZX] ]]; }
 all_below() { "$TESTS_DIR/below" "${SUPERVISORS[@]}"; }
 is_ours() { "$TESTS_DIR/below" -o "$1" "${SUPERVISORS[@]}"; }
 children_of() { "$TESTS_DIR/below" -c "$1" "${SUPERVISORS[@]}"; }
+
+pipes_among() {
+    local file
+    for file; do
+        [[ ! -p $file ]] || echo "$file"
+    done
+}
 
 segments_of() { sed -n 's|.* \(/dev/shm/osps-.*\)|\1|p' "/proc/$1/maps" 2>/dev/null | sort -u; }
 

@@ -44,12 +44,7 @@ start_client() {
     start_typing "$name" "$program" -d "$PIPES" "$FIFO" "$@"
 }
 
-pipes() {
-    local file
-    for file in "$PIPES"/* "$PIPES"/.*; do
-        [[ ! -p $file ]] || echo "$file"
-    done
-}
+pipes() { pipes_among "$PIPES"/* "$PIPES"/.*; }
 has_pipes() { [[ $(pipes | wc -l) == "$1" ]]; }
 expect_pipes() { eventually "$DEFAULT_MS" has_pipes "$1" || fail "$1 named pipes in the directory" "$(pipes)"; }
 

@@ -188,12 +188,7 @@ expect_kept() {
     done
 }
 
-lab_pipes() {
-    local file
-    for file in "$OSPS_DIR"/dwtube* "$OSPS_DIR"/wdtube*; do
-        [[ ! -p $file ]] || echo "${file##*/}"
-    done
-}
+lab_pipes() { pipes_among "$OSPS_DIR"/dwtube* "$OSPS_DIR"/wdtube*; }
 
 is_whole() {
     local role pid rest
