@@ -16,8 +16,9 @@ setup_file() {
 run_experiment() {
     local _
     for _ in 1 2 3; do
+        supervise_with -t 60000
         start "experiment_$1"
-        await_end 20000
+        await_end 60000
         grep -q 'this machine has too much to do now$' "$OUT/stderr" || break
     done
 }
@@ -30,14 +31,13 @@ shows() {
     expect_line 'What it should show'
     expect_nothing_left
     expect_equal "files left" "" "$(ls "$TMPDIR")"
-    expect_equal "seconds, fewer than 15" "" "$(took_long "$1")"
+    expect_between "seconds" 0 $((15 * A_BUSY_MACHINE)) "$(seconds_taken)"
 }
 
+A_BUSY_MACHINE=3    # so much longer may take what has less than half of it
+
 # The supervisor's files: the first is made at the start, the last at the end.
-took_long() {
-    local seconds=$(($(stat -c %Y "$OUT/report") - $(stat -c %Y "$OUT/pid")))
-    ((seconds < 15)) || echo "experiment $1 took $seconds s"
-}
+seconds_taken() { echo $(($(stat -c %Y "$OUT/report") - $(stat -c %Y "$OUT/pid"))); }
 
 # number 'REGEX': what the first match of REGEX has in its brackets.
 number() { [[ $(journal) =~ $1 ]] && echo "${BASH_REMATCH[1]}"; }
@@ -169,8 +169,9 @@ is_caught() {
 }
 
 @test "Ctrl-C in the middle leaves no process, no memory, no file" {
+    supervise_with -t 60000
     start experiment_3a
-    await 'idle +killed'
+    await 'idle +killed' 40000
     send_group INT
     await_end
     expect_status 130

@@ -19,11 +19,11 @@ mutant() {
 }
 
 attack() {
-    supervise_with -t 60000
+    supervise_with -t 180000
     named attack
     beside
     start "$ATTACK" "$@"
-    await_end 60000
+    await_end 180000
 }
 
 @test "attack: the system holds against tokens shown twice, cut requests, a crowd, a link, control characters" {

@@ -150,9 +150,11 @@ parent_of() { all_below | awk -v pid="$1" '$1 == pid { print $2 }'; }
 @test "3.4.1 a status line each period names every process" {
     because "a signal ends a wait early: how much of the period is left then? sigtimedwait(2), poll(2), clock_gettime(2)"
     start_lab
-    local all
-    all=$(lab_pids | awk '{ printf " %s[%s]", $1, $2 }')
-    mark
+    remember
+    local role all=''
+    for role in watchdog $(servers); do
+        all+=" ${role}[$(was "$role")]"
+    done
     await_in_journal "5 status lines" -s "$MARK" -n 5 "^$STAMP watchdog\\[[0-9]+\\] status " "$DEFAULT_MS"
     expect_equal "who is in them" "status$all" "$(since_mark | grep -o 'status .*' | sort -u)"
     expect_between "milliseconds from the first to the fifth" $((4 * PERIOD_MS - 100)) $((4 * PERIOD_MS + 600)) \
