@@ -41,7 +41,7 @@ help-instructor:
 	@echo 'make modules         copy the modules that steps share from their origins'
 	@echo 'make bench           what the reference achieves, beside measures of the same run (ONLY=requests: a part of it)'
 	@echo 'make soak            the final system under faults and rude clients, for MINUTES=2; SEED=n repeats the faults'
-	@echo 'make check           every test of the lab'
+	@echo 'make check           every test of the lab (PARTS=2: a part of it)'
 	@echo 'make check-mutants   test the tests: wrong programs must fail, right ones pass'
 	@echo 'make fuzz            attack line reader and parsers with invented bytes, SECONDS=60 in all (clang)'
 	@echo 'make lint            let gcc -fanalyzer, cppcheck, clang-tidy and shellcheck read the code'
@@ -88,7 +88,7 @@ soak: $(filter %/step4_client %/soak,$(SOLUTIONS))
 
 # All are run, whatever the first ones say.
 check: all
-	@tests/check
+	@tests/check $(PARTS)
 check-mutants: all
 	@tests/check-mutants
 

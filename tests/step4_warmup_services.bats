@@ -217,8 +217,12 @@ start_serve() {
     await "listening on $ADDRESS:$PORT\$"
 }
 
+# The commands of conversations that are over are nobody's children, and may take a moment to end.
+is_alone() { [[ $(all_below | wc -l) == 1 ]]; }
+
 stop_server() {
     ! stands_at_later_todo || return 0
+    eventually 5000 is_alone || fail "nobody but the server, once its clients have left" "$(all_below)"
     send TERM "$SERVER"
     await_end
     expect_status 0
