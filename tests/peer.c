@@ -16,7 +16,7 @@
  *                                  connection or on a new one: both are right.)
  *     send TEXT                    with \n \r \0 \\ ; all of it must go
  *     slowly TEXT                  the same, a byte at a time
- *     babble COUNT TEXT            TEXT so many times, as far as the other side takes it; nothing is read
+ *     babble COUNT TEXT            a short TEXT so many times, as far as the other side takes it; nothing is read
  *     flood BYTES                  so many bytes without a newline, as far as the other side takes them
  *     expect REGEX                 the next line matches
  *     expect-any REGEX             the next line on any connection that we have opened; the same as in serve
@@ -117,12 +117,20 @@ static bool takes(const char *bytes, size_t length)
     return send_bytes(the_current(), bytes, length, now_ms() + 500) == length;
 }
 
+/* Many at a time: a system call for each would take most of a slow machine's time. */
 static void do_babble(char *rest)
 {
+    static char block[4096];
     long count = next_number(&rest);
     size_t length = unescape(rest);
-    while (count-- > 0 && takes(rest, length))
-        ;
+    if (length == 0 || length > sizeof block)
+        end_with(WRONG_SCRIPT, "babble: a short TEXT");
+    long at_once = (long)(sizeof block / length);
+    for (long i = 0; i < at_once; i++)
+        memcpy(block + (size_t)i * length, rest, length);
+    for (; count > 0; count -= at_once)
+        if (!takes(block, (size_t)(count < at_once ? count : at_once) * length))
+            return;
 }
 
 static void do_flood(char *rest)

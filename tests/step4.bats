@@ -606,11 +606,12 @@ has_clients() {
 
 @test "4.5.21 a client that asks and asks and never reads holds up nobody" {
     because "write(2) waits for who does not read, once the buffers are full: O_NONBLOCK, and give up who does not listen"
+    supervise_with -t 60000
     start_lab -q
     start_talk "connect $ADDRESS 2222" 'babble 400000 requetetype9\n' 'tell enough' 'silence 30000'
     expect_still_served
     look_at "${STARTS[1]}"
-    await '^enough$' 20000
+    await '^enough$' 25000
     expect_still_served
 }
 

@@ -657,18 +657,20 @@ listen_in() {
     await_count "$JOINS" ' joined '
 }
 
-# say_much NAME N: 20 KB, and then a line `end of N`, which who is called listener has heard.
+# say_much NAME N: 20 KB in 40 lines, and then a line `end of N`, which who is called listener has heard.
 say_much() {
-    say "$1" "$(for _ in {1..340}; do printf '%060d\\n' 0; done)end of $2\n"
+    say "$1" "$(for _ in {1..40}; do printf '%0500d\\n' 0; done)end of $2\n"
     heard listener "end of $2"
     look_at chat
 }
 
 @test "4w.6.3 one that stops reading holds nobody up, and is dropped in the end" {
     because "write(2) waits for who does not read, unless O_NONBLOCK: then the rest is kept, flush() writes it at POLLOUT; up to a bound"
+    supervise_with -t 120000
     start_chat
     join deaf
     join speaker
+    supervise_with -t 120000
     listen_in listener
     local number=0
     until grep -q ' left ' "$OUT/stdout"; do
@@ -695,7 +697,7 @@ say_much() {
     look_at slow
     send CONT "$PROGRAM_PID"
     heard slow 'end of 12'
-    expect_equal "lines" $((12 * 341)) "$(journal | wc -l)"
+    expect_equal "lines" $((12 * 41)) "$(journal | wc -l)"
 }
 
 @test "4w.6.5 a line without end costs its sender the connection, and the others nothing" {
