@@ -123,9 +123,9 @@ static void do_babble(char *rest)
     static char block[4096];
     long count = next_number(&rest);
     size_t length = unescape(rest);
-    if (length == 0 || length > sizeof block)
+    long at_once = length > 0 ? (long)(sizeof block / length) : 0;
+    if (at_once == 0)
         end_with(WRONG_SCRIPT, "babble: a short TEXT");
-    long at_once = (long)(sizeof block / length);
     for (long i = 0; i < at_once; i++)
         memcpy(block + (size_t)i * length, rest, length);
     for (; count > 0; count -= at_once)
