@@ -31,7 +31,7 @@ enum {
     BETWEEN_STARTS = 16,        /* and so many times what a server takes to start: a busy principal has to keep pace */
     HOLD_MS = 200,              /* a busy principal's turn, */
     REST_MS = 60,               /* and what it has between two */
-    LONGEST_BETWEEN_US = 100 * 1000,
+    LONGEST_BETWEEN_US = 60 * 1000,
     LIMIT_MS = 30000            /* for a hundred blows */
 };
 

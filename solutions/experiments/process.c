@@ -17,7 +17,7 @@ enum {
     MAX_CHILDREN = 128,
     NAP_MS = 5,
     LAST_WORDS_MS = 3000,   /* a child may take so long to clean up, when it is told to end */
-    LONGEST_LIFE_S = 30     /* of a child, should we be killed and not end it */
+    LONGEST_LIFE_S = 60     /* of a child, should we be killed and not end it */
 };
 
 static pid_t children[MAX_CHILDREN];
