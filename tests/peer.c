@@ -111,7 +111,7 @@ static void do_slowly(char *rest)
     }
 }
 
-/* Half a second without a byte taken is enough. */
+/* What is not taken in half a second will not be. */
 static bool takes(const char *bytes, size_t length)
 {
     return send_bytes(the_current(), bytes, length, now_ms() + 500) == length;

@@ -608,7 +608,8 @@ has_clients() {
     because "write(2) waits for who does not read, once the buffers are full: O_NONBLOCK, and give up who does not listen"
     supervise_with -t 60000
     start_lab -q
-    start_talk "connect $ADDRESS 2222" 'babble 400000 requetetype9\n' 'tell enough' 'silence 30000'
+    supervise_with -t 60000
+    start_talk "connect $ADDRESS 2222" 'babble 400000 requetetype9\n' 'tell enough' 'silence 60000'
     expect_still_served
     look_at "${STARTS[1]}"
     await '^enough$' 25000

@@ -218,7 +218,7 @@ start_serve() {
 }
 
 # The commands of conversations that are over are nobody's children, and may take a moment to end.
-is_alone() { [[ $(all_below | wc -l) == 1 ]]; }
+is_alone() { (($(all_below | wc -l) <= 1)); }
 
 stop_server() {
     ! stands_at_later_todo || return 0

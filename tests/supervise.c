@@ -34,7 +34,7 @@
  * holding what is left, until SIGTERM. SIGTERM, SIGINT, SIGHUP or the end of our parent (bats): end everything,
  * at once.
  *
- * Wakes up for SIGCHLD, for these signals, and every TICK_MS to look at /proc.
+ * Wakes up for SIGCHLD, for these signals, and every TICK_MS to MAX_TICK_MS to look at /proc.
  * Left out on purpose: anything not Linux; processes with threads. Malice that looks for the keeper, or for bats. Memory
  * in files that no process has mapped. kill(-1, ...) where fence.c can do nothing: it ends all that the user runs. What
  * leftovers.c and sysv.c say that they leave out.
