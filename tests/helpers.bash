@@ -298,11 +298,16 @@ await_new() { await_in_journal "a new line like: $1" -s "$MARK" "$1" "${2:-$DEFA
 has_ended() { [[ -e $OUT/report ]]; }
 has_ended_or_stands() { has_ended || { [[ -n $HAS_GAPS ]] && program_stands; }; }
 
-await_end() {
-    if ! eventually "${1:-$DEFAULT_MS}" has_ended_or_stands && ! has_ended; then
+# await_ending CONDITION MS
+await_ending() {
+    if ! eventually "$2" "$1" && ! has_ended; then
         ! has_reached_gap || fail "the program ends" "TODO $(reached_todos -le | head -n 1) is still to write" || return 1
-        fail "the program ends" "it still runs after ${1:-$DEFAULT_MS} ms: $(all_below | head -n 5)"
+        fail "the program ends" "it still runs after $2 ms: $(all_below | head -n 5)"
     fi
+}
+
+await_end() {
+    await_ending has_ended_or_stands "${1:-$DEFAULT_MS}" || return 1
     ! supervisor_is_done "${OUT##*/}" || wait "${SUPERVISORS[${OUT##*/}]}" 2>/dev/null || true
 }
 
@@ -370,7 +375,8 @@ send_group() { kill -s "$1" -- "-$PROGRAM_PID"; }
 kill_everything() {
     touch "$OUT/killed"
     kill -s USR1 "${SUPERVISORS[${OUT##*/}]}"
-    await_end "$DEFAULT_MS"
+    # Who stands at a gap has to go, too: the next start comes into the same directory.
+    await_ending has_ended "$DEFAULT_MS"
 }
 
 # ---- expecting
