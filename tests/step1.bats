@@ -154,10 +154,11 @@ no_bytes='trap "" XFSZ; { ulimit -f 0 && exec "$@"; } 2>&1 >/dev/null | cat >&2;
 }
 
 @test "1.2.2 the child becomes the secondary, and is heard of" {
-    because "the child goes on where fork(2) was called, as a second principal, if it is not sent its own way: fork(2)"
+    because "both go on where fork(2) was called: it returns 0 in the child, which is to be sent its own way, and not the parent"
     start principal -n 1000 -i 20
     await "^$STAMP secondary1\\[[0-9]+\\] "
     expect_no_line "principal\\[$(children_of "$PROGRAM_PID")\\] "
+    expect_no_line "secondary1\\[$PROGRAM_PID\\] "
 }
 
 @test "1.0.4 the run directory is made with mode 0700, whatever the umask" {
