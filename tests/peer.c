@@ -117,6 +117,13 @@ static bool takes(const char *bytes, size_t length)
     return send_bytes(the_current(), bytes, length, now_ms() + 500) == length;
 }
 
+/* The block again and again, so many bytes in all, as far as they are taken. */
+static void pour(const char *block, size_t size, long bytes)
+{
+    while (bytes > 0 && takes(block, bytes < (long)size ? (size_t)bytes : size))
+        bytes -= (long)size;
+}
+
 /* Many at a time: a system call for each would take most of a slow machine's time. */
 static void do_babble(char *rest)
 {
@@ -128,18 +135,14 @@ static void do_babble(char *rest)
         end_with(WRONG_SCRIPT, "babble: a short TEXT");
     for (long i = 0; i < at_once; i++)
         memcpy(block + (size_t)i * length, rest, length);
-    for (; count > 0; count -= at_once)
-        if (!takes(block, (size_t)(count < at_once ? count : at_once) * length))
-            return;
+    pour(block, (size_t)at_once * length, count * (long)length);
 }
 
 static void do_flood(char *rest)
 {
     static char block[1 << 16];
-    long bytes = next_number(&rest);
     memset(block, 'x', sizeof block);
-    while (bytes > 0 && takes(block, bytes < (long)sizeof block ? (size_t)bytes : sizeof block))
-        bytes -= sizeof block;
+    pour(block, sizeof block, next_number(&rest));
 }
 
 static void do_expect(char *rest)

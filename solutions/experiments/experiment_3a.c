@@ -54,10 +54,19 @@ static struct trial trials[POLICIES];
 static double medians[2][2][POLICIES];  /* [busy][SIGSTOP][policy] */
 static int64_t between_us = BETWEEN_US;
 
+static void set_pace(int64_t start_us)
+{
+    if (between_us < STARTS_BETWEEN * start_us)
+        between_us = STARTS_BETWEEN * start_us;
+    if (between_us > LONGEST_BETWEEN_US)
+        between_us = LONGEST_BETWEEN_US;
+    say("A secondary is struck every %.0f ms, whether the last one is healed or not.", (double)between_us / 1000);
+}
+
 static void start_trials(void)
 {
     char secondaries[16], period[16], timeout[16];
-    int64_t began_us = clock_us(), start_us;
+    int64_t began_us = clock_us();
 
     (void)snprintf(secondaries, sizeof secondaries, "%d", SECONDARIES);
     (void)snprintf(period, sizeof period, "%d", PERIOD_MS);
@@ -69,12 +78,7 @@ static void start_trials(void)
     }
     for (int policy = 0; policy < POLICIES; policy++)
         running_await_secondaries(&trials[policy].running, SECONDARIES);
-    start_us = (clock_us() - began_us) / (POLICIES * SECONDARIES);
-    if (between_us < STARTS_BETWEEN * start_us)
-        between_us = STARTS_BETWEEN * start_us;
-    if (between_us > LONGEST_BETWEEN_US)
-        between_us = LONGEST_BETWEEN_US;
-    say("A secondary is struck every %.0f ms, whether the last one is healed or not.", (double)between_us / 1000);
+    set_pace((clock_us() - began_us) / (POLICIES * SECONDARIES));
 }
 
 /* One that is still down from the blow before is waited for. */
